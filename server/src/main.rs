@@ -1,1 +1,34 @@
-fn main() {}
+//! dhow: the authorization server and its command line, in one binary.
+//!
+//! This file reads the command line and hands over; it decides nothing itself. `serve` and `keys` live in this half of the crate,
+//! everything that talks to a running server in [`cli`].
+
+mod cli;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(name = "dhow", version, about = "A Zanzibar-style, relationship-based authorization engine", long_about = None)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server.
+    Serve(serve::ServeArguments),
+    #[command(flatten)]
+    Client(Box<cli::Command>),
+}
+
+fn main() -> ExitCode {
+    match Arguments::parse().command {
+        Command::Serve(arguments) => serve::main(arguments),
+        Command::Client(command) => cli::main(*command),
+    }
+}
