@@ -1,1 +1,11 @@
-//! placeholder
+//! dhow's decision engine: tuples, revisions, log entries, the graph, and what is asked of it.
+//!
+//! Pure and synchronous: no I/O, no clock, no environment, no randomness; time comes in as an argument. See `ARCHITECTURE.md` for
+//! where things are.
+
+pub mod digest;
+pub mod entry;
+pub mod filter;
+pub mod limits;
+pub mod time;
+pub mod tuple;

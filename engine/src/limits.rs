@@ -1,0 +1,32 @@
+//! The bounds that every part of dhow keeps to, in one place: what is larger is refused, never cut.
+
+/// Longest object id, in bytes of UTF-8.
+pub const MAX_ID_BYTES: usize = 1_024;
+
+/// Longest name of a type, relation, permission or caveat, in bytes of UTF-8.
+pub const MAX_NAME_BYTES: usize = 254;
+
+/// Longest text of one tuple, in bytes; well above what ids, names and a full caveat context need.
+pub const MAX_TUPLE_TEXT_BYTES: usize = 128 * 1_024;
+
+/// Most changes that one log entry holds.
+pub const MAX_ENTRY_CHANGES: usize = 1_000;
+
+/// Most bytes that one encoded log entry has, both images of every change counted.
+pub const MAX_ENTRY_BYTES: usize = 512 * 1_024;
+
+/// Longest actor and longest request id of a log entry, in bytes of UTF-8.
+pub const MAX_ENTRY_LABEL_BYTES: usize = 1_024;
+
+/// Most contextual tuples that one request brings along.
+pub const MAX_CONTEXTUAL_TUPLES: usize = 100;
+
+/// Most evaluation steps of one request unless the caller says otherwise: tuples looked at, gates and wires built, and gates
+/// solved again. Some 100 bytes of memory a step at worst, so this also bounds the memory of a request.
+pub const DEFAULT_MAX_STEPS: u64 = 4_000_000;
+
+/// Steps between two looks at the deadline.
+pub const STEPS_BETWEEN_DEADLINE_POLLS: u64 = 1_024;
+
+/// Most steps that an explanation shows; what is beyond is counted, not shown.
+pub const MAX_EXPLANATION_STEPS: usize = 1_000;
