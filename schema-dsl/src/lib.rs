@@ -3,5 +3,16 @@
 //! Pure and synchronous: no I/O, no clock, no environment. See `ARCHITECTURE.md` for where things are.
 
 pub mod caveat;
+pub mod compile;
+pub mod diagnostic;
+pub mod graph;
 pub mod ir;
+pub mod limits;
+mod lint;
+pub mod source;
+pub mod syntax;
 pub mod value;
+
+pub use compile::{Compilation, CompileError, compile, compile_str, compile_str_with_imports};
+pub use diagnostic::{Diagnostic, Label, Severity, render};
+pub use source::{MemorySources, SourceError, Sources};
