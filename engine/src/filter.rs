@@ -1,5 +1,8 @@
 //! Which tuples are meant: any combination of the fields of a key.
 
+use std::fmt;
+
+use borsh::BorshSerialize;
 use dhow_schema::ir::Name;
 
 use crate::tuple::{Id, TupleKey};
@@ -14,7 +17,7 @@ use crate::tuple::{Id, TupleKey};
 /// assert!(!filter.matches(&"invoice:2025-1#payer@user:ada".parse()?));
 /// # Ok::<(), dhow_engine::tuple::TupleTextError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, BorshSerialize)]
 pub struct TupleFilter {
     /// The type of the object.
     pub object_type: Option<Name>,
@@ -31,7 +34,7 @@ pub struct TupleFilter {
 }
 
 /// A condition on an id.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize)]
 pub enum IdMatch {
     /// This very id.
     Is(Id),
@@ -51,7 +54,7 @@ impl IdMatch {
 }
 
 /// A condition on a subject's relation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize)]
 pub enum SubjectRelationMatch {
     /// Objects and wildcards.
     None,
@@ -84,6 +87,30 @@ impl TupleFilter {
     }
 }
 
+impl fmt::Display for TupleFilter {
+    /// What must hold, field by field: `object_type doc, subject_id ada`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id = |id: &IdMatch| match id {
+            IdMatch::Is(id) => id.to_string(),
+            IdMatch::Prefix(prefix) => format!("{prefix}..."),
+        };
+        let subject_relation = |relation: &SubjectRelationMatch| match relation {
+            SubjectRelationMatch::None => "none".to_owned(),
+            SubjectRelationMatch::Is(relation) => relation.to_string(),
+        };
+        let fields = [
+            ("object_type", self.object_type.as_ref().map(ToString::to_string)),
+            ("object_id", self.object_id.as_ref().map(id)),
+            ("relation", self.relation.as_ref().map(ToString::to_string)),
+            ("subject_type", self.subject_type.as_ref().map(ToString::to_string)),
+            ("subject_id", self.subject_id.as_ref().map(ToString::to_string)),
+            ("subject_relation", self.subject_relation.as_ref().map(subject_relation)),
+        ];
+        let said: Vec<String> = fields.into_iter().filter_map(|(name, value)| Some(format!("{name} {}", value?))).collect();
+        if said.is_empty() { f.write_str("every tuple") } else { f.write_str(&said.join(", ")) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,6 +120,18 @@ mod tests {
             .into_iter()
             .filter(|text| filter.matches(&text.parse().unwrap()))
             .collect()
+    }
+
+    #[test]
+    fn text_says_what_must_hold() {
+        assert_eq!(TupleFilter::default().to_string(), "every tuple");
+        let filter = TupleFilter {
+            object_type: Some("doc".into()),
+            object_id: Some(IdMatch::Prefix("2026".into())),
+            subject_relation: Some(SubjectRelationMatch::None),
+            ..TupleFilter::default()
+        };
+        assert_eq!(filter.to_string(), "object_type doc, object_id 2026..., subject_relation none");
     }
 
     #[test]

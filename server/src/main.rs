@@ -4,6 +4,8 @@
 //! everything that talks to a running server in [`cli`].
 
 mod cli;
+mod clock;
+mod node;
 mod serve;
 
 use std::process::ExitCode;
