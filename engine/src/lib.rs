@@ -6,9 +6,6 @@
 pub mod digest;
 pub mod entry;
 pub mod filter;
-pub mod history;
 pub mod limits;
-pub mod schema_version;
-pub mod state;
 pub mod time;
 pub mod tuple;

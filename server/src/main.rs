@@ -3,10 +3,17 @@
 //! This file reads the command line and hands over; it decides nothing itself. `serve` and `keys` live in this half of the crate,
 //! everything that talks to a running server in [`cli`].
 
+mod api;
 mod cli;
 mod clock;
+mod config;
+mod errors;
+mod identity;
+mod keys;
+mod limits;
 mod node;
 mod serve;
+mod tls;
 
 use std::process::ExitCode;
 
@@ -24,6 +31,12 @@ pub(crate) struct Arguments {
 enum Command {
     /// Run the server.
     Serve(serve::ServeArguments),
+    /// Make keys for the server's configuration file.
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Print the page of limits and defaults.
+    #[command(hide = true)]
+    Limits,
     #[command(flatten)]
     Client(Box<cli::Command>),
 }
@@ -31,6 +44,8 @@ enum Command {
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve(arguments) => serve::main(arguments),
+        Command::Keys(command) => keys::main(&command),
+        Command::Limits => limits::main(),
         Command::Client(command) => cli::main(*command),
     }
 }

@@ -1,1 +1,0 @@
-//! The scan splits text as the parser does, and never lets too much through.

@@ -1,1 +1,0 @@
-//! The public CEL conformance cases, from a folder outside the project.

@@ -1,0 +1,4 @@
+//! The gRPC services of package `dhow.v1`.
+
+pub(crate) mod door;
+pub(crate) mod request;

@@ -1,0 +1,233 @@
+//! Every limit and default of the server in one table: its name, value, unit, where it applies and what happens past it.
+//!
+//! Code reads its limits from here, `docs/limits.md` is generated from here, and a test fails when the two differ. What an operator
+//! may set is in [`Limits`], which begins with the table's values.
+//!
+//! **Invariant:** past a limit there is an error that names the limit, or a bounded wait; nothing is cut short in silence.
+
+use std::fmt::{self, Write as _};
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// One row of the table.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limit {
+    /// Its name, as errors and the documentation use it.
+    pub(crate) name: &'static str,
+    /// Its value, or the default where an operator may set it.
+    pub(crate) value: u64,
+    /// What the value counts.
+    pub(crate) unit: Unit,
+    /// What it bounds.
+    pub(crate) applies_to: &'static str,
+    /// What happens past it, and what to do.
+    pub(crate) past_it: &'static str,
+    /// Where an operator sets it: a key of `[limits]` in the configuration file.
+    pub(crate) setting: Option<&'static str>,
+}
+
+impl Limit {
+    /// The value as a size or count in memory.
+    pub(crate) const fn count(&self) -> usize {
+        // Every value of the table fits in 32 bits, which a test asserts.
+        #[expect(clippy::cast_possible_truncation, reason = "a test asserts that every value fits")]
+        let value = self.value as usize;
+        value
+    }
+
+    /// The value in milliseconds as a duration.
+    pub(crate) const fn duration(&self) -> Duration {
+        Duration::from_millis(self.value)
+    }
+}
+
+/// What a limit counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unit {
+    /// Bytes.
+    Bytes,
+    /// Milliseconds.
+    Milliseconds,
+    /// Things, as the row says.
+    Count,
+}
+
+impl fmt::Display for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bytes => "bytes",
+            Self::Milliseconds => "ms",
+            Self::Count => "count",
+        })
+    }
+}
+
+macro_rules! limits {
+    ($($(#[$heading:meta])? $constant:ident = $value:expr, $unit:ident, $applies_to:literal, $past_it:literal $(, set $setting:literal)?;)*) => {
+        $(
+            #[doc = $applies_to]
+            pub(crate) const $constant: Limit = Limit {
+                name: stringify!($constant),
+                value: $value,
+                unit: Unit::$unit,
+                applies_to: $applies_to,
+                past_it: $past_it,
+                setting: limits!(@setting $($setting)?),
+            };
+        )*
+        /// The whole table, in the order of the documentation.
+        pub(crate) const TABLE: &[Limit] = &[$($constant),*];
+    };
+    (@setting $setting:literal) => { Some($setting) };
+    (@setting) => { None };
+}
+
+limits! {
+    MESSAGE_BYTES = 4 * 1024 * 1024, Bytes, "one request message, decoded", "`OUT_OF_RANGE`; send smaller batches", set "message_bytes";
+    METADATA_BYTES = 16 * 1024, Bytes, "the metadata (headers) of one request", "the stream is refused by HTTP/2";
+    CONCURRENT_STREAMS = 1_000, Count, "requests at the same time on one connection", "the client waits, as HTTP/2 says; open another connection", set "concurrent_streams";
+    KEEPALIVE_INTERVAL = 30_000, Milliseconds, "silence on a connection before the server asks whether the client is there", "see keepalive_timeout";
+    KEEPALIVE_TIMEOUT = 20_000, Milliseconds, "wait for the answer to that", "the connection is closed; connect again";
+    DEADLINE_DEFAULT = 10_000, Milliseconds, "a request that names no deadline (`grpc-timeout`)", "`DEADLINE_EXCEEDED`, code `DH-A030`; ask less or allow more time", set "deadline_default_ms";
+    DEADLINE_MAX = 60_000, Milliseconds, "the longest deadline that a request may name; Watch, Import and CheckStream go on without one", "a longer one is cut to this", set "deadline_max_ms";
+    CHECK_DEADLINE = 5_000, Milliseconds, "one check on a CheckStream", "that check fails with code `DH-A030`; the stream goes on";
+    EVALUATION_STEPS = dhow_engine::limits::DEFAULT_MAX_STEPS, Count, "steps of the evaluation of one request: tuples looked at, gates built and solved; a page of a list is one request", "`RESOURCE_EXHAUSTED`, code `evaluation_budget`; ask for smaller pages, or raise it", set "evaluation_steps";
+    STREAM_OUTSTANDING = 1_024, Count, "checks of one CheckStream that are read but not answered", "the server reads no further until answers are taken", set "stream_outstanding";
+    BATCH_CHECKS = 1_000, Count, "checks of one BatchCheck", "`INVALID_ARGUMENT`, code `DH-A012`; send several batches";
+    BATCH_INLINE = 16, Count, "checks of a BatchCheck that are answered on the network threads", "a larger batch is answered on the threads for heavy work";
+    CONTEXTUAL_TUPLES = dhow_engine::limits::MAX_CONTEXTUAL_TUPLES as u64, Count, "contextual tuples of one request", "`INVALID_ARGUMENT`, code `DH-A012`; write them to the store instead";
+    WRITE_CHANGES = dhow_engine::limits::MAX_ENTRY_CHANGES as u64, Count, "changes of one Write, and of one log entry", "`INVALID_ARGUMENT`, code `DH-A012`; split the write, or use Import";
+    ENTRY_BYTES = dhow_engine::limits::MAX_ENTRY_BYTES as u64, Bytes, "one log entry: a Write with what was there before and is there after", "`INVALID_ARGUMENT`, code `DH-W008`; split the write";
+    PRECONDITIONS = 100, Count, "preconditions of one Write or Delete", "`INVALID_ARGUMENT`, code `DH-A012`";
+    WATCH_FILTERS = 100, Count, "filters of one Watch", "`INVALID_ARGUMENT`, code `DH-A012`; watch more broadly and filter yourself";
+    OBJECT_ID_BYTES = dhow_engine::limits::MAX_ID_BYTES as u64, Bytes, "an object id", "`INVALID_ARGUMENT`, code of the reference's error";
+    NAME_BYTES = dhow_engine::limits::MAX_NAME_BYTES as u64, Bytes, "a type, relation, permission, caveat or parameter name", "`INVALID_ARGUMENT`, code of the name's error";
+    CONTEXT_BYTES = 16 * 1024, Bytes, "the caveat context that one tuple stores, in canonical form", "`INVALID_ARGUMENT`; store less, and give the rest with the request";
+    REQUEST_CONTEXT_BYTES = 64 * 1024, Bytes, "the caveat context of one check", "`INVALID_ARGUMENT`, code `DH-A014`";
+    VALUE_DEPTH = 16, Count, "lists and maps inside each other in one context", "`INVALID_ARGUMENT`, code `DH-A015`";
+    REQUEST_ID_BYTES = 128, Bytes, "a request id, and an import's id", "`INVALID_ARGUMENT`, code `DH-A013`";
+    STORE_NAME_BYTES = 64, Bytes, "a store's name", "`INVALID_ARGUMENT`, code `DH-W030`";
+    STORES_DEFAULT_PAGE = 100, Count, "stores on a page of StoreService.List that names no size", "`next_cursor` goes on";
+    PAGE_SIZE = 10_000, Count, "a page size that a request may name", "`INVALID_ARGUMENT`, code `DH-A017`; 0 asks for everything as one stream";
+    MESSAGE_ITEMS = 500, Count, "items of one message of a streamed list, Read, Export or Watch", "the rest comes in the next message";
+    SCHEMA_BYTES = dhow_schema::limits::MAX_SCHEMA_BYTES as u64, Bytes, "a schema's text with its imports", "`INVALID_ARGUMENT`, with a diagnostic; share what repeats with partials";
+    SCHEMA_FILES = dhow_schema::limits::MAX_FILES as u64, Count, "files of one schema, the first one included", "`INVALID_ARGUMENT`, with a diagnostic";
+    WATCH_HEARTBEAT_DEFAULT = 10_000, Milliseconds, "silence on a Watch that names no heartbeat", "a heartbeat is sent";
+    WATCH_HEARTBEAT_MIN = 100, Milliseconds, "the shortest heartbeat that a Watch may name", "a shorter one is raised to this";
+    WATCH_HEARTBEAT_MAX = 300_000, Milliseconds, "the longest heartbeat that a Watch may name", "a longer one is cut to this";
+    SHUTDOWN_DRAIN = 5_000, Milliseconds, "wait for running requests when the server stops", "they are cut off with `UNAVAILABLE`; ask again", set "shutdown_drain_ms";
+    EPHEMERAL_STORES = 10_000, Count, "stores that one `--ephemeral` server makes, one for each bearer token", "`RESOURCE_EXHAUSTED`, code `DH-A022`; start another server";
+    HEAVY_REQUESTS = 64, Count, "lists, expansions and large batches evaluated at the same time", "others wait, within their deadlines", set "heavy_requests";
+}
+
+/// The limits that an operator may set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// See [`MESSAGE_BYTES`].
+    pub(crate) message_bytes: usize,
+    /// See [`CONCURRENT_STREAMS`].
+    pub(crate) concurrent_streams: u32,
+    /// See [`DEADLINE_DEFAULT`].
+    pub(crate) deadline_default: Duration,
+    /// See [`DEADLINE_MAX`].
+    pub(crate) deadline_max: Duration,
+    /// See [`EVALUATION_STEPS`].
+    pub(crate) evaluation_steps: u64,
+    /// See [`STREAM_OUTSTANDING`].
+    pub(crate) stream_outstanding: usize,
+    /// See [`SHUTDOWN_DRAIN`].
+    pub(crate) shutdown_drain: Duration,
+    /// See [`HEAVY_REQUESTS`].
+    pub(crate) heavy_requests: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_bytes: MESSAGE_BYTES.count(),
+            concurrent_streams: u32::try_from(CONCURRENT_STREAMS.value).unwrap_or(u32::MAX),
+            deadline_default: DEADLINE_DEFAULT.duration(),
+            deadline_max: DEADLINE_MAX.duration(),
+            evaluation_steps: EVALUATION_STEPS.value,
+            stream_outstanding: STREAM_OUTSTANDING.count(),
+            shutdown_drain: SHUTDOWN_DRAIN.duration(),
+            heavy_requests: HEAVY_REQUESTS.count(),
+        }
+    }
+}
+
+/// The text of `docs/limits.md`.
+pub(crate) fn document() -> String {
+    let mut text = String::from(
+        "# Limits and defaults\n\n\
+         Generated from `server/src/limits.rs` by `dhow limits > docs/limits.md`; a test fails when this page is not up to date.\n\
+         Past a limit there is an error that names it, or a bounded wait; nothing is cut short in silence.\n\
+         Those with a setting are keys of `[limits]` in the configuration file; the value is the default.\n\n\
+         | name | value | unit | bounds | past it | setting |\n| --- | --- | --- | --- | --- | --- |\n",
+    );
+    for limit in TABLE {
+        let setting = limit.setting.map(|setting| format!("`{setting}`")).unwrap_or_default();
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} | {} | {setting} |",
+            limit.name.to_lowercase(),
+            grouped(limit.value),
+            limit.unit,
+            limit.applies_to,
+            limit.past_it,
+        );
+    }
+    text
+}
+
+/// Prints [`document`]: `dhow limits`.
+pub(crate) fn main() -> ExitCode {
+    match std::io::stdout().write_all(document().as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(2),
+    }
+}
+
+/// A number with its thousands apart: `4,194,304`.
+fn grouped(value: u64) -> String {
+    let digits = value.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documentation_is_up_to_date() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/limits.md");
+        let written = std::fs::read_to_string(page).unwrap_or_default();
+        assert_eq!(written, document(), "run: cargo run --profile quick -- limits > docs/limits.md");
+    }
+
+    #[test]
+    fn names_are_unique_and_values_fit() {
+        let mut names: Vec<_> = TABLE.iter().map(|limit| limit.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), TABLE.len());
+        assert!(TABLE.iter().all(|limit| limit.value > 0 && u32::try_from(limit.value).is_ok()));
+    }
+
+    #[test]
+    fn every_setting_is_a_key_of_the_configuration_file() {
+        for setting in TABLE.iter().filter_map(|limit| limit.setting) {
+            let text = format!("[limits]\n{setting} = 7\n");
+            assert!(crate::config::File::parse(&text, "dhow.toml").is_ok(), "{setting}");
+        }
+    }
+}
