@@ -9,6 +9,8 @@ use std::io;
 use std::str::FromStr;
 
 use borsh::{BorshDeserialize, BorshSerialize};
+use dhow_schema::source::SINGLE_FILE;
+use dhow_schema::{Compilation, MemorySources};
 
 use crate::digest::Digest;
 use crate::limits::{MAX_ENTRY_BYTES, MAX_ENTRY_CHANGES, MAX_ENTRY_LABEL_BYTES};
@@ -227,7 +229,7 @@ pub struct SchemaSource {
     pub language: SchemaLanguage,
     /// The main text.
     pub text: String,
-    /// The texts that it imports, by the name it imports them under.
+    /// The texts that it imports, by their path from the folder of the main text.
     pub imports: BTreeMap<String, String>,
 }
 
@@ -236,6 +238,19 @@ impl SchemaSource {
     #[must_use]
     pub fn native(text: impl Into<String>) -> Self {
         Self { language: SchemaLanguage::Native, text: text.into(), imports: BTreeMap::new() }
+    }
+
+    /// Compiles the texts, the main one under the name [`SINGLE_FILE`]: the one way from a stored schema to its meaning.
+    #[must_use]
+    pub fn compile(&self) -> Compilation {
+        let mut files = MemorySources::new();
+        for (path, text) in &self.imports {
+            files.insert(path, text);
+        }
+        files.insert(SINGLE_FILE, &self.text);
+        match self.language {
+            SchemaLanguage::Native => dhow_schema::compile(SINGLE_FILE, &files),
+        }
     }
 }
 

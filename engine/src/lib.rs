@@ -6,6 +6,9 @@
 pub mod digest;
 pub mod entry;
 pub mod filter;
+pub mod history;
 pub mod limits;
+pub mod schema_version;
+pub mod state;
 pub mod time;
 pub mod tuple;

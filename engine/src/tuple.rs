@@ -256,6 +256,11 @@ impl TupleCaveat {
         Ok(Self { name, context })
     }
 
+    /// A caveat whose name is known to be valid.
+    pub(crate) const fn from_valid(name: Name, context: Context) -> Self {
+        Self { name, context }
+    }
+
     /// Its name.
     #[must_use]
     pub const fn name(&self) -> &Name {

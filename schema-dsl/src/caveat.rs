@@ -1,114 +1,230 @@
 //! Caveats: named CEL expressions that a tuple's membership hangs on.
+//!
+//! A [`Caveat`] is compiled once, with its parameters' types, and evaluated many times against the context stored with a tuple and
+//! the context of a request. The answer has four shapes ([`Outcome`]), because context may be incomplete:
+//!
+//! - **Reading** ([`scan`]): bytes, tokens, and the depth that operators, selectors and brackets could build are limited before the
+//!   CEL parser, which recurses, sees the text. What the rest of the pipeline recurses over is thereby bounded.
+//! - **Compiling** ([`expression`], [`library`]): parsing and type checking are cel-core's. The parts of CEL that caveats do not have
+//!   (messages, optional values, extension macros) are refused. A few functions and operators of cel-core are replaced, where they
+//!   panic on hostile text, or differ from CEL's definition.
+//! - **Evaluating** ([`walk`]): a sub-expression whose parameters are all bound is cel-core's to evaluate. Where some are not, a
+//!   three-valued walk over `&&`, `||`, `!`, `?:` and comprehensions finds either a result that no value could change, or every
+//!   parameter that can still change it. As in CEL: what is false wins over what is unknown in `&&` (true in `||`), and what is
+//!   unknown wins over an error.
+//! - **Cost** ([`cost`]): cel-core has no limit of its own, so before evaluation the worst case is estimated from the expression and
+//!   the actual sizes of the values; past the limit the evaluation is refused. The estimate looks at all branches, so that neither
+//!   the order of operands nor luck decides.
+//!
+//! Cost of an evaluation: linear in the size of expression and values, apart from comprehensions, which the estimate bounds.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
+use std::fmt;
 
 use crate::ir::Name;
+use crate::value::{Context, MAX_CONTEXT_BYTES, canonical_bytes};
+
+mod cost;
+mod error;
+mod expression;
+mod library;
+mod parameter;
+mod scan;
+mod walk;
+
+pub use cost::COST_LIMIT;
+pub use error::{CODES, CaveatIssue, ContextError, EvaluationError};
+pub use parameter::{MAX_TYPE_DEPTH, Mismatch, ParameterError, ParameterType, ParameterTypeError};
+pub use scan::{MAX_DEPTH, MAX_EXPRESSION_BYTES, MAX_TOKENS};
+
+use error::codes;
+use expression::Expression;
+use walk::Walked;
 
 /// A compiled caveat.
-#[derive(Debug)]
 pub struct Caveat {
     name: Name,
     parameters: BTreeMap<Name, ParameterType>,
-    expression: String,
+    text: String,
     doc: Option<String>,
-    references: BTreeSet<Name>,
+    expression: Expression,
 }
 
-/// A parameter's type.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "replaced by the caveat module")]
-pub enum ParameterType {
-    Any,
-    Bool,
-    Int,
-    UInt,
-    Double,
-    String,
-    Bytes,
-    Duration,
-    Timestamp,
-    IpAddress,
-    List(Box<ParameterType>),
-    Map(Box<ParameterType>),
-}
-
-/// `list<int>`.
-impl std::fmt::Display for ParameterType {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let name = match self {
-            Self::Any => "any",
-            Self::Bool => "bool",
-            Self::Int => "int",
-            Self::UInt => "uint",
-            Self::Double => "double",
-            Self::String => "string",
-            Self::Bytes => "bytes",
-            Self::Duration => "duration",
-            Self::Timestamp => "timestamp",
-            Self::IpAddress => "ipaddress",
-            Self::List(inner) => return write!(formatter, "list<{inner}>"),
-            Self::Map(inner) => return write!(formatter, "map<{inner}>"),
-        };
-        formatter.write_str(name)
-    }
-}
-
-/// Something wrong with a caveat's expression.
-#[derive(Debug, Clone)]
-pub struct CaveatIssue {
-    /// Its code.
-    pub code: &'static str,
-    /// What is wrong.
-    pub message: String,
-    /// Where in the expression.
-    pub range: Range<usize>,
-    /// What to do.
-    pub help: Option<String>,
+/// What a caveat says with the context at hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It holds, whatever the parameters that are not bound.
+    True,
+    /// It does not hold, whatever the parameters that are not bound.
+    False,
+    /// It depends on these parameters: all unbound ones of every branch that can still change the result. Never empty.
+    Missing(BTreeSet<Name>),
+    /// It has no answer; a decision that rests on it must fail.
+    Error(EvaluationError),
 }
 
 impl Caveat {
-    /// Compiles a caveat.
+    /// Checks and compiles a caveat.
     ///
     /// # Errors
-    /// When the expression has errors.
+    /// All issues found, at least one, in the order of the text.
+    ///
+    /// ```
+    /// use dhow_schema::caveat::{Caveat, ParameterType};
+    /// let issues = Caveat::compile("x".into(), vec![("limit".into(), ParameterType::Int)], "limt > 3", None).unwrap_err();
+    /// assert_eq!((issues[0].code, issues[0].range.clone()), ("DH-C101", 0..4));
+    /// assert_eq!(issues[0].help.as_deref(), Some("did you mean `limit`?"));
+    /// ```
     pub fn compile(
         name: Name,
         parameters: Vec<(Name, ParameterType)>,
         expression: &str,
         doc: Option<String>,
     ) -> Result<Self, Vec<CaveatIssue>> {
-        let references = parameters.iter().map(|(name, _)| name.clone()).collect();
-        Ok(Self { name, parameters: parameters.into_iter().collect(), expression: expression.to_owned(), doc, references })
+        let mut issues = Vec::new();
+        let mut declared = BTreeMap::new();
+        for (parameter, parameter_type) in parameters {
+            issues.extend(library::reserved_name(&parameter));
+            if declared.insert(parameter.clone(), parameter_type).is_some() {
+                issues.push(CaveatIssue::new(codes::DUPLICATE_PARAMETER, 0..0, format!("parameter `{parameter}` is declared twice")));
+            }
+        }
+        let variables = declared.iter().map(|(name, declared)| (name.to_string(), library::cel_type(declared))).collect();
+        let compiled = match Expression::compile(expression, &variables) {
+            Ok(compiled) => compiled,
+            Err(found) => {
+                issues.extend(found);
+                return Err(issues);
+            }
+        };
+        issues.extend(compiled.not_bool(expression));
+        if issues.is_empty() {
+            Ok(Self { name, parameters: declared, text: expression.to_owned(), doc, expression: compiled })
+        } else {
+            Err(issues)
+        }
     }
 
     /// Its name.
     #[must_use]
-    pub fn name(&self) -> &Name {
+    pub const fn name(&self) -> &Name {
         &self.name
     }
 
-    /// Its parameters.
+    /// Its declared parameters.
     #[must_use]
-    pub fn parameters(&self) -> &BTreeMap<Name, ParameterType> {
+    pub const fn parameters(&self) -> &BTreeMap<Name, ParameterType> {
         &self.parameters
     }
 
-    /// The parameters that its expression refers to.
+    /// The parameters that its expression refers to: no other can be missing.
     #[must_use]
-    pub fn references(&self) -> &BTreeSet<Name> {
-        &self.references
+    pub const fn references(&self) -> &BTreeSet<Name> {
+        self.expression.references()
     }
 
-    /// The text of its expression.
+    /// The text of its expression, as it was written.
     #[must_use]
     pub fn expression(&self) -> &str {
-        &self.expression
+        &self.text
     }
 
-    /// Its documentation.
+    /// Its documentation comment, without comment marks.
     #[must_use]
     pub fn doc(&self) -> Option<&str> {
         self.doc.as_deref()
     }
+
+    /// What the caveat says with the context stored with a tuple and that of a request.
+    ///
+    /// A name in both means the stored value. Only parameters that the expression refers to are looked at; their values are
+    /// converted to the declared types. Pure: the same contexts give the same outcome everywhere.
+    #[must_use]
+    pub fn evaluate(&self, stored: &Context, request: &Context) -> Outcome {
+        let mut bindings = BTreeMap::new();
+        for name in self.references() {
+            let (Some(value), Some(declared)) = (stored.get(name).or_else(|| request.get(name)), self.parameters.get(name)) else {
+                continue;
+            };
+            match declared.convert(value) {
+                Ok(value) => bindings.insert(name.clone(), library::bridge::to_cel(&value, declared)),
+                Err(mismatch) => {
+                    let error = mismatch.of_parameter(name);
+                    return Outcome::Error(EvaluationError::Parameter { caveat: self.name.clone(), error });
+                }
+            };
+        }
+        let cost = self.expression.cost(&bindings);
+        if cost > COST_LIMIT {
+            return Outcome::Error(EvaluationError::Cost { caveat: self.name.clone(), cost, limit: COST_LIMIT });
+        }
+        self.outcome(self.expression.evaluate(&bindings))
+    }
+
+    fn outcome(&self, walked: Walked) -> Outcome {
+        let message = match walked {
+            Walked::Known(cel_core::Value::Bool(true)) => return Outcome::True,
+            Walked::Known(cel_core::Value::Bool(false)) => return Outcome::False,
+            Walked::Unknown(missing) => return Outcome::Missing(missing),
+            Walked::Known(cel_core::Value::Error(error)) => error.message.clone(),
+            Walked::Known(other) => format!("the result is {}, not bool", other.cel_type()),
+        };
+        Outcome::Error(EvaluationError::Cel { caveat: self.name.clone(), message })
+    }
+
+    /// The context as it is stored with a tuple: every value converted to its parameter's type, in canonical form.
+    ///
+    /// # Errors
+    /// [`ContextError`]: an undeclared name, a value of the wrong type, or more than [`MAX_CONTEXT_BYTES`].
+    pub fn admit(&self, context: &Context) -> Result<Context, ContextError> {
+        let mut admitted = Context::new();
+        for (name, value) in context {
+            let Some(declared) = self.parameters.get(name) else {
+                let suggestion = nearest(name, self.parameters.keys().map(AsRef::as_ref)).map(Name::from);
+                return Err(ContextError::Undeclared { caveat: self.name.clone(), parameter: name.clone(), suggestion });
+            };
+            let value = declared
+                .convert(value)
+                .map_err(|mismatch| ContextError::Type { caveat: self.name.clone(), error: mismatch.of_parameter(name) })?;
+            admitted.insert(name.clone(), value);
+        }
+        match canonical_bytes(&admitted).map_or(usize::MAX, |bytes| bytes.len()) {
+            0..=MAX_CONTEXT_BYTES => Ok(admitted),
+            bytes => Err(ContextError::TooLarge { caveat: self.name.clone(), bytes }),
+        }
+    }
 }
+
+impl fmt::Debug for Caveat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, parameters, text, doc, expression: _ } = self;
+        f.debug_struct("Caveat")
+            .field("name", name)
+            .field("parameters", parameters)
+            .field("text", text)
+            .field("doc", doc)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Two caveats are equal if they were compiled from the same declaration.
+impl PartialEq for Caveat {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.name, &self.parameters, &self.text, &self.doc) == (&other.name, &other.parameters, &other.text, &other.doc)
+    }
+}
+
+impl Eq for Caveat {}
+
+/// The candidate that a misspelt name most likely meant.
+fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
+        .filter(|(distance, candidate)| *distance <= 1.max(candidate.len() / 3))
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,8 +4,12 @@
 //! apart from documentation comments and the text of caveat expressions. All maps are ordered, so that whatever is derived from a
 //! schema is the same on every node.
 
+mod display;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+pub use display::written_name;
 
 use crate::caveat::Caveat;
 

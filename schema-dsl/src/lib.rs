@@ -5,14 +5,19 @@
 pub mod caveat;
 pub mod compile;
 pub mod diagnostic;
+pub mod diff;
+pub mod format;
 pub mod graph;
 pub mod ir;
 pub mod limits;
 mod lint;
+pub mod print;
 pub mod source;
 pub mod syntax;
 pub mod value;
 
 pub use compile::{Compilation, CompileError, compile, compile_str, compile_str_with_imports};
 pub use diagnostic::{Diagnostic, Label, Severity, render};
+pub use diff::diff;
+pub use format::format;
 pub use source::{MemorySources, SourceError, Sources};

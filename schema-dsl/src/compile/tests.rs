@@ -1,1 +1,153 @@
+//! The findings of every construct, case by case, and the examples of the table of codes.
 
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::diagnostic::CODES;
+use crate::ir::{Quantifier, RelationKind, Rewrite, SubjectShape};
+
+fn findings(text: &str) -> Vec<Diagnostic> {
+    compile(SINGLE_FILE, &MemorySources::single(text)).diagnostics
+}
+
+#[test]
+fn every_example_of_the_table_raises_its_code() {
+    for info in CODES.iter().filter(|info| !info.example.is_empty()) {
+        let found = findings(info.example);
+        assert!(found.iter().any(|diagnostic| diagnostic.code == info.code), "{}: {:?} gives {found:?}", info.code, info.example);
+    }
+}
+
+#[test]
+fn every_message_follows_the_wording() {
+    for info in CODES.iter().filter(|info| !info.example.is_empty()) {
+        for diagnostic in findings(info.example) {
+            let texts = std::iter::once(&diagnostic.message).chain(&diagnostic.help);
+            for text in texts.chain(diagnostic.labels.iter().map(|label| &label.text)) {
+                assert!(!text.ends_with('.') || text.ends_with("..."), "{text:?} ends with a full stop");
+                assert!(!text.chars().next().is_some_and(char::is_uppercase), "{text:?} begins with a capital");
+            }
+        }
+    }
+}
+
+#[test]
+fn operators_bind_as_documented() {
+    let schema = compile_str(
+        "definition user {} definition d { relation a: user relation b: user relation c: user relation d: user
+        permission p = a + b & c - d - a  permission q = a - (b - c)  permission r = (a + b) + (c + d) }",
+    )
+    .unwrap();
+    let rewrite = |name: &str| schema.relation("d", name).unwrap().rewrite.to_string();
+    assert_eq!(rewrite("p"), "((a + b) & c) - d - a");
+    assert_eq!(rewrite("q"), "a - (b - c)");
+    assert_eq!(rewrite("r"), "a + b + c + d");
+}
+
+#[test]
+fn the_compiled_form_says_what_the_text_says() {
+    let schema = compile_str(
+        "use expiration use self
+        /** people */ definition user {}
+        caveat c(a int) { a == 1 }
+        definition team {
+          /**
+           * who is in
+           *
+           * all of them
+           */
+          relation member: user | user:* with c | team#member with expiration | team#member with c and expiration
+          relation sub: team#...
+          permission all = sub.all(member) + sub->member + sub.any(member) + self + nil
+        }",
+    )
+    .unwrap();
+    assert_eq!(schema.definitions["user"].doc.as_deref(), Some("people"));
+    let team = &schema.definitions["team"];
+    let member = &team.relations["member"];
+    assert_eq!(member.doc.as_deref(), Some("who is in\n\nall of them"));
+    assert_eq!((member.kind, &member.rewrite), (RelationKind::Relation, &Rewrite::Direct));
+    let direct: Vec<String> = member.direct.iter().map(ToString::to_string).collect();
+    assert_eq!(direct, ["user", "user:* with c", "team#member with expiration", "team#member with c and expiration"]);
+    assert_eq!(team.relations["sub"].direct[0].shape, SubjectShape::Object);
+    let Rewrite::Union(operands) = &team.relations["all"].rewrite else { panic!("not a union") };
+    let arrow = |quantifier| Rewrite::Arrow { tupleset: "sub".into(), target: "member".into(), quantifier };
+    let expected = [arrow(Quantifier::All), arrow(Quantifier::Any), arrow(Quantifier::Any), Rewrite::SelfObject, Rewrite::Nil];
+    assert_eq!(operands, &expected);
+    assert_eq!(team.source_order.iter().map(|name| &**name).collect::<Vec<_>>(), ["member", "sub", "all"]);
+}
+
+#[test]
+fn imports_and_partials_give_the_schema_that_one_file_gives() {
+    let files = BTreeMap::from([
+        (
+            "main.zed".to_owned(),
+            "use import use partial import './parts/shared.zed' import 'user.zed' definition doc { ...shared permission view = viewer }"
+                .to_owned(),
+        ),
+        ("parts/shared.zed".to_owned(), "use partial use import import 'inner/base.zed' partial shared { ...base }".to_owned()),
+        ("parts/inner/base.zed".to_owned(), "use partial partial base { /** who */ relation viewer: user }".to_owned()),
+        ("user.zed".to_owned(), "definition user {}".to_owned()),
+    ]);
+    let imported = compile_str_with_imports("main.zed", &files).unwrap();
+    let single = compile_str("definition user {} definition doc { /** who */ relation viewer: user permission view = viewer }").unwrap();
+    assert_eq!(imported.definitions, single.definitions);
+    assert_eq!(crate::print::to_native(&imported), crate::print::to_native(&single));
+}
+
+#[test]
+fn foreign_names_stand_in_backticks() {
+    let schema = compile_str(
+        "definition `my-user` {} definition doc { relation `can.view`: `my-user` permission `nil` = `can.view` permission `self` = `nil` }",
+    )
+    .unwrap();
+    assert_eq!(schema.relation("doc", "nil").unwrap().rewrite, Rewrite::Computed("can.view".into()));
+    let printed = crate::print::to_native(&schema).unwrap();
+    assert_eq!(compile_str(&printed).unwrap().definitions, schema.definitions);
+}
+
+#[test]
+fn a_relation_named_self_is_reached_without_the_flag_and_in_backticks() {
+    let schema = compile_str("definition user { relation self: user permission view = self }").unwrap();
+    assert_eq!(schema.relation("user", "view").unwrap().rewrite, Rewrite::Computed("self".into()));
+    let schema = compile_str("use self definition user { relation self: user permission view = `self` - self }").unwrap();
+    assert_eq!(schema.relation("user", "view").unwrap().rewrite.to_string(), "`self` - self");
+}
+
+#[test]
+fn a_caveat_named_expiration_is_used_without_the_flag_and_in_backticks() {
+    let caveat = "caveat expiration(a int) { a == 1 } definition user {";
+    let schema = compile_str(&format!("{caveat} relation a: user with expiration }}")).unwrap();
+    assert_eq!(schema.relation("user", "a").unwrap().direct[0].caveat.as_deref(), Some("expiration"));
+    let schema = compile_str(&format!("use expiration {caveat} relation a: user with `expiration` and expiration }}")).unwrap();
+    let direct = &schema.relation("user", "a").unwrap().direct[0];
+    assert_eq!((direct.caveat.as_deref(), direct.expiration), (Some("expiration"), true));
+    assert_eq!(direct.to_string(), "user with `expiration` and expiration");
+}
+
+#[test]
+fn a_schema_is_there_exactly_if_nothing_is_an_error() {
+    for info in CODES.iter().filter(|info| !info.example.is_empty()) {
+        let compilation = compile(SINGLE_FILE, &MemorySources::single(info.example));
+        let errors = compilation.diagnostics.iter().any(Diagnostic::is_error);
+        assert_eq!(compilation.schema.is_none(), errors, "{}", info.code);
+    }
+}
+
+#[test]
+fn partials_within_partials_cannot_blow_up() {
+    let mut text = String::from("use partial definition d { ...p0 } partial p60 { relation a: d }");
+    for number in 0..60 {
+        text.push_str(&format!(" partial p{number} {{ ...p{0} ...p{0} }}", number + 1));
+    }
+    let found = findings(&text);
+    assert!(found.iter().any(|diagnostic| diagnostic.code == "DH-S110"), "{found:?}");
+}
+
+#[test]
+fn findings_beyond_the_limit_are_counted() {
+    let members: String = (0..300).map(|number| format!(" permission p{number} = x{number}")).collect();
+    let found = findings(&format!("definition d {{{members} }}"));
+    assert_eq!(found.len(), crate::limits::MAX_DIAGNOSTICS + 1);
+    assert_eq!(found.last().map(|last| (last.code, last.message.as_str())), Some(("DH-S010", "200 more findings are not shown")));
+}

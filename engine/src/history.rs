@@ -1,0 +1,217 @@
+//! The hot window: the states of the last revisions, for reads at exactly one of them.
+
+use std::collections::VecDeque;
+
+use crate::state::State;
+
+/// How much a [`History`] keeps. What exceeds one bound goes, oldest first; the head always stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// Most states.
+    pub max_states: usize,
+    /// A state goes when the one after it is older than this, in microseconds before the head's time.
+    pub max_age_us: i64,
+}
+
+impl Default for Window {
+    /// 10,000 states, 10 minutes.
+    fn default() -> Self {
+        Self { max_states: 10_000, max_age_us: 600_000_000 }
+    }
+}
+
+/// States of consecutive revisions up to the head. They share what did not change between them.
+#[derive(Debug, Clone)]
+pub struct History {
+    window: Window,
+    older: VecDeque<State>,
+    head: State,
+}
+
+/// A revision outside the hot window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum HistoryError {
+    /// No longer there.
+    #[error("revision {revision} is no longer kept, the oldest is {oldest}")]
+    TooOld {
+        /// What was asked for.
+        revision: u64,
+        /// The oldest revision that can be read.
+        oldest: u64,
+    },
+    /// Not there yet.
+    #[error("revision {revision} is beyond the head, {head}")]
+    BeyondHead {
+        /// What was asked for.
+        revision: u64,
+        /// The newest revision that can be read.
+        head: u64,
+    },
+}
+
+impl HistoryError {
+    /// The stable code of this error.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::TooOld { .. } => "revision_too_old",
+            Self::BeyondHead { .. } => "revision_beyond_head",
+        }
+    }
+}
+
+/// A state that does not follow the head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("revision {found} does not follow the head, {head}")]
+pub struct NotNext {
+    head: u64,
+    found: u64,
+}
+
+impl NotNext {
+    /// The stable code of this error.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        "revision_not_next"
+    }
+}
+
+impl History {
+    /// A window that begins with one state.
+    #[must_use]
+    pub const fn new(head: State, window: Window) -> Self {
+        Self { window, older: VecDeque::new(), head }
+    }
+
+    /// The newest state.
+    #[must_use]
+    pub const fn head(&self) -> &State {
+        &self.head
+    }
+
+    /// The oldest revision that can be read.
+    #[must_use]
+    pub fn oldest(&self) -> u64 {
+        self.older.front().unwrap_or(&self.head).revision()
+    }
+
+    /// The state at one revision. O(1).
+    ///
+    /// # Errors
+    /// When the revision is outside the window.
+    pub fn at(&self, revision: u64) -> Result<&State, HistoryError> {
+        let (oldest, head) = (self.oldest(), self.head.revision());
+        if revision > head {
+            return Err(HistoryError::BeyondHead { revision, head });
+        }
+        let too_old = HistoryError::TooOld { revision, oldest };
+        if revision == head {
+            return Ok(&self.head);
+        }
+        let at = revision.checked_sub(oldest).and_then(|at| usize::try_from(at).ok()).ok_or(too_old)?;
+        self.older.get(at).ok_or(too_old)
+    }
+
+    /// Takes the next state as the head, and lets go of what the window no longer holds.
+    ///
+    /// # Errors
+    /// When the state is not the one after the head; nothing changes then.
+    pub fn push(&mut self, next: State) -> Result<(), NotNext> {
+        if next.revision() != self.head.revision() + 1 {
+            return Err(NotNext { head: self.head.revision(), found: next.revision() });
+        }
+        self.older.push_back(std::mem::replace(&mut self.head, next));
+        self.trim();
+        Ok(())
+    }
+
+    /// Puts an un-applied state in front of the oldest ([`State::unapply`]), if the window has room for it.
+    ///
+    /// # Errors
+    /// When the state is not the one before the oldest; nothing changes then.
+    pub fn push_older(&mut self, previous: State) -> Result<(), NotNext> {
+        if previous.revision() + 1 != self.oldest() {
+            return Err(NotNext { head: self.oldest(), found: previous.revision() });
+        }
+        self.older.push_front(previous);
+        self.trim();
+        Ok(())
+    }
+
+    fn trim(&mut self) {
+        let since = self.head.position().time.plus_microseconds(self.window.max_age_us.saturating_neg());
+        while self.older.len() + 1 > self.window.max_states.max(1) || self.second_time().is_some_and(|time| time < since) {
+            if self.older.pop_front().is_none() {
+                break;
+            }
+        }
+    }
+
+    /// When the oldest state was replaced.
+    fn second_time(&self) -> Option<crate::time::Timestamp> {
+        self.older.front()?;
+        Some(self.older.get(1).unwrap_or(&self.head).position().time)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::{Body, StoreId};
+    use crate::time::Timestamp;
+
+    fn after(state: &State, time: i64) -> State {
+        let entry = state.next_entry(Timestamp::from_microseconds(time), "", "", Body::Changes(vec![])).unwrap();
+        state.apply(&entry).unwrap()
+    }
+
+    fn history(window: Window, times: &[i64]) -> History {
+        let mut history = History::new(State::genesis(StoreId([1; 16])), window);
+        for time in times {
+            history.push(after(history.head(), *time)).unwrap();
+        }
+        history
+    }
+
+    #[test]
+    fn each_revision_in_the_window_is_found_and_others_are_told_apart() {
+        let history = history(Window { max_states: 3, max_age_us: 100 }, &[1, 2, 3, 4]);
+        assert_eq!((history.oldest(), history.head().revision()), (2, 4));
+        for revision in 2..=4 {
+            assert_eq!(history.at(revision).unwrap().revision(), revision);
+        }
+        assert_eq!(history.at(1).unwrap_err().code(), "revision_too_old");
+        assert_eq!(history.at(5).unwrap_err().code(), "revision_beyond_head");
+        assert_eq!(history.at(u64::MAX).unwrap_err().code(), "revision_beyond_head");
+    }
+
+    #[test]
+    fn a_state_stays_until_it_has_been_replaced_for_the_whole_window() {
+        let window = Window { max_states: 100, max_age_us: 10 };
+        // Revision 1 was in force until 50, revision 2 from 50 on.
+        assert_eq!(history(window, &[1, 50, 55]).oldest(), 1);
+        assert_eq!(history(window, &[1, 50, 60]).oldest(), 1);
+        assert_eq!(history(window, &[1, 50, 61]).oldest(), 2);
+        assert_eq!(history(window, &[1, 50, 1_000]).oldest(), 2);
+    }
+
+    #[test]
+    fn only_the_next_state_is_taken() {
+        let mut history = history(Window::default(), &[1, 2]);
+        let head = history.head().clone();
+        assert_eq!(history.push(head.clone()).unwrap_err().code(), "revision_not_next");
+        assert!(history.push(after(&after(&head, 9), 9)).is_err());
+        assert_eq!(history.head().revision(), 2);
+    }
+
+    #[test]
+    fn an_unapplied_state_extends_the_window_backwards() {
+        let first = after(&State::genesis(StoreId([1; 16])), 1);
+        let entry = first.next_entry(Timestamp::from_microseconds(2), "", "", Body::Changes(vec![])).unwrap();
+        let second = first.apply(&entry).unwrap();
+        let mut history = History::new(second.clone(), Window::default());
+        history.push_older(second.unapply(&entry, first.position()).unwrap()).unwrap();
+        assert_eq!(history.at(1).unwrap().position(), first.position());
+        assert!(history.push_older(first).is_err());
+    }
+}

@@ -1,0 +1,93 @@
+//! How many tuples there are of each shape, so that a new schema can be judged without looking at tuples.
+
+use std::fmt;
+
+use dhow_schema::ir::{Name, SubjectShape, SubjectType};
+use imbl::OrdMap;
+
+use crate::tuple::Tuple;
+
+/// What a schema allows or does not: everything about a tuple but its ids, its context and the moment of its expiry.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Shape {
+    /// The type of the object.
+    pub object_type: Name,
+    /// The relation.
+    pub relation: Name,
+    /// Type and shape of the subject, the caveat, and whether there is an expiry.
+    pub subject: SubjectType,
+}
+
+impl Shape {
+    /// The shape of a tuple. O(1).
+    #[must_use]
+    pub fn of(tuple: &Tuple) -> Self {
+        Self {
+            object_type: tuple.key.object().object_type().clone(),
+            relation: tuple.key.relation().clone(),
+            subject: SubjectType {
+                object_type: tuple.key.subject().object_type().clone(),
+                shape: tuple.key.subject().shape(),
+                caveat: tuple.caveat.as_ref().map(|caveat| caveat.name().clone()),
+                expiration: tuple.expires_at.is_some(),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Shape {
+    /// As a schema would say it: `document#viewer: team#member with ip and expiration`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}#{}: {}", self.object_type, self.relation, subject_text(&self.subject))
+    }
+}
+
+/// A subject type as a schema writes it.
+pub(crate) fn subject_text(subject: &SubjectType) -> String {
+    let SubjectType { object_type, shape, caveat, expiration } = subject;
+    let mut text = match shape {
+        SubjectShape::Object => object_type.to_string(),
+        SubjectShape::Wildcard => format!("{object_type}:*"),
+        SubjectShape::Userset(relation) => format!("{object_type}#{relation}"),
+    };
+    match (caveat, expiration) {
+        (None, false) => {}
+        (Some(caveat), false) => text.push_str(&format!(" with {caveat}")),
+        (None, true) => text.push_str(" with expiration"),
+        (Some(caveat), true) => text.push_str(&format!(" with {caveat} and expiration")),
+    }
+    text
+}
+
+/// The number of tuples of each shape; shapes without tuples are not in it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ShapeCounts {
+    counts: OrdMap<Shape, u64>,
+}
+
+impl ShapeCounts {
+    /// Shapes and counts, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&Shape, u64)> {
+        self.counts.iter().map(|(shape, count)| (shape, *count))
+    }
+
+    /// How many tuples have this shape. O(log shapes).
+    #[must_use]
+    pub fn count(&self, shape: &Shape) -> u64 {
+        self.counts.get(shape).copied().unwrap_or(0)
+    }
+
+    pub(super) fn add(&mut self, tuple: &Tuple) {
+        let shape = Shape::of(tuple);
+        let count = self.count(&shape);
+        self.counts.insert(shape, count + 1);
+    }
+
+    pub(super) fn take(&mut self, tuple: &Tuple) {
+        let shape = Shape::of(tuple);
+        match self.count(&shape) {
+            0 | 1 => self.counts.remove(&shape),
+            count => self.counts.insert(shape, count - 1),
+        };
+    }
+}

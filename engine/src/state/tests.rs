@@ -1,0 +1,221 @@
+use super::*;
+use crate::entry::SchemaSource;
+use crate::filter::{IdMatch, SubjectRelationMatch, TupleFilter};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+const STORE: StoreId = StoreId([7; 16]);
+
+fn tuple(text: &str) -> Tuple {
+    text.parse().unwrap()
+}
+
+fn time(us: i64) -> Timestamp {
+    Timestamp::from_microseconds(us)
+}
+
+fn entry_of(state: &State, changes: Vec<Change>) -> Entry {
+    state.next_entry(state.position().time.plus_microseconds(1), "test", "r", Body::Changes(changes)).unwrap()
+}
+
+fn after(state: &State, changes: Vec<Change>) -> State {
+    state.apply(&entry_of(state, changes)).unwrap()
+}
+
+fn state_of(texts: &[&str]) -> State {
+    after(&State::genesis(STORE), texts.iter().map(|text| Change::created(tuple(text))).collect())
+}
+
+fn keys<'a>(tuples: impl Iterator<Item = &'a Arc<Tuple>>) -> Vec<String> {
+    tuples.map(|tuple| tuple.key.to_string()).collect()
+}
+
+#[test]
+fn the_fold_is_what_the_entries_say() {
+    let first = state_of(&["d:1#v@u:1", "d:1#v@u:2"]);
+    let replaced = Change::new(Some(tuple("d:1#v@u:2")), Some(tuple("d:1#v@u:2[c]"))).unwrap();
+    let second = after(&first, vec![Change::deleted(tuple("d:1#v@u:1")), replaced]);
+    assert_eq!(second.revision(), 2);
+    assert_eq!(second.len(), 1);
+    assert_eq!(second.get(&tuple("d:1#v@u:2").key).unwrap().to_string(), "d:1#v@u:2[c]");
+    assert_eq!(first.len(), 2, "the state before is still what it was");
+    assert_eq!(*second.digest(), second.recomputed_digest());
+}
+
+#[test]
+fn an_entry_that_does_not_continue_is_refused_by_name() {
+    let state = state_of(&["d:1#v@u:1"]);
+    let good = entry_of(&state, vec![Change::created(tuple("d:1#v@u:2"))]);
+    let code = |entry: Entry| state.apply(&entry).unwrap_err().code();
+    assert_eq!(code(Entry { store: StoreId([8; 16]), ..good.clone() }), "fold_store");
+    assert_eq!(code(Entry { revision: 1, ..good.clone() }), "fold_revision");
+    assert_eq!(code(Entry { revision: 3, ..good.clone() }), "fold_revision");
+    assert_eq!(code(Entry { time: Timestamp::MIN, ..good.clone() }), "fold_time");
+    assert_eq!(code(Entry { digest: Digest::default(), ..good.clone() }), "fold_digest");
+    let again = Body::Changes(vec![Change::created(tuple("d:1#v@u:1"))]);
+    assert_eq!(code(Entry { body: again, ..good.clone() }), "fold_image");
+    let gone = Body::Changes(vec![Change::deleted(tuple("d:1#v@u:9"))]);
+    assert_eq!(code(Entry { body: gone, ..good.clone() }), "fold_image");
+    let other = Body::Changes(vec![Change::deleted(tuple("d:1#v@u:1[c]"))]);
+    assert_eq!(code(Entry { body: other, ..good.clone() }), "fold_image");
+    let schema = Body::Schema(SchemaText { version: 2, source: SchemaSource::native("") });
+    assert_eq!(code(Entry { body: schema, ..good.clone() }), "fold_schema_version");
+    assert_eq!(code(Entry { actor: "x".repeat(2_000), ..good.clone() }), "entry_label_too_long");
+    assert!(state.apply(&good).is_ok());
+}
+
+#[test]
+fn a_record_of_another_history_is_refused_by_its_chain() {
+    let state = state_of(&["d:1#v@u:1"]);
+    let entry = entry_of(&state, vec![Change::created(tuple("d:1#v@u:2"))]);
+    let bytes = entry.encode().unwrap();
+    let chain = state.position().chain.after(&bytes);
+    let (next, read) = state.apply_record(&bytes, &chain).unwrap();
+    assert_eq!((next.position().chain, read), (chain, entry));
+    let other = state_of(&["d:1#v@u:3"]);
+    assert_eq!(other.apply_record(&bytes, &chain).unwrap_err().code(), "fold_chain");
+    assert_eq!(state.apply_record(&bytes, &Chain([0; 32])).unwrap_err().code(), "fold_chain");
+    assert_eq!(state.apply_record(&bytes[1..], &chain).unwrap_err().code(), "entry_version");
+}
+
+#[test]
+fn going_back_needs_the_last_entry_and_where_it_followed() {
+    let first = state_of(&["d:1#v@u:1"]);
+    let entry = entry_of(&first, vec![Change::deleted(tuple("d:1#v@u:1"))]);
+    let second = first.apply(&entry).unwrap();
+    let back = second.unapply(&entry, first.position()).unwrap();
+    assert_eq!((back.position(), back.digest(), back.len()), (first.position(), first.digest(), 1));
+    assert_eq!(first.unapply(&entry, first.position()).unwrap_err().code(), "fold_revision");
+    let forged = Position { chain: Chain([0; 32]), ..*first.position() };
+    assert_eq!(second.unapply(&entry, &forged).unwrap_err().code(), "fold_chain");
+}
+
+#[test]
+fn schema_versions_are_kept_and_found() {
+    let genesis = State::genesis(STORE);
+    assert_eq!(genesis.schema(None).unwrap_err().code(), "schema_missing");
+    let write = |state: &State, version, text: &str| {
+        let body = Body::Schema(SchemaText { version, source: SchemaSource::native(text) });
+        let entry = state.next_entry(time(1), "", "", body).unwrap();
+        (state.apply(&entry).unwrap(), entry)
+    };
+    let (first, _) = write(&genesis, 1, "definition user {}");
+    let (second, entry) = write(&first, 2, "definition user {} definition team {}");
+    assert_eq!(second.schema(None).unwrap().version(), 2);
+    assert_eq!(second.schema(Some(1)).unwrap().revision, 1);
+    assert_eq!(second.schema(Some(3)).unwrap_err().code(), "schema_version_unknown");
+    assert_ne!(first.digest(), second.digest());
+    let back = second.unapply(&entry, first.position()).unwrap();
+    assert_eq!((back.digest(), back.latest_schema().unwrap().version()), (first.digest(), 1));
+    let (third, _) = write(&second, 3, "definition {");
+    assert_eq!(third.schema(None).unwrap().schema().unwrap_err().code(), "schema_unreadable");
+}
+
+#[test]
+fn shapes_are_counted_with_caveat_and_expiry() {
+    let state = state_of(&[
+        "d:1#v@u:1",
+        "d:2#v@u:1",
+        "d:1#v@u:2[c]",
+        "d:1#v@u:3[expiration:2030-01-01T00:00:00Z]",
+        "d:1#v@u:*",
+        "d:1#v@t:1#m[c][expiration:2030-01-01T00:00:00Z]",
+    ]);
+    let shown: Vec<String> = state.shapes().iter().map(|(shape, count)| format!("{count} {shape}")).collect();
+    assert_eq!(shown, ["1 d#v: t#m with c and expiration", "2 d#v: u", "1 d#v: u with expiration", "1 d#v: u with c", "1 d#v: u:*"]);
+    for (shape, count) in state.shapes().iter() {
+        assert_eq!(Shape::of(state.example_of(shape).unwrap()), *shape);
+        assert_eq!(state.shapes().count(shape), count);
+    }
+    let fewer = after(&state, vec![Change::deleted(tuple("d:1#v@u:1")), Change::deleted(tuple("d:1#v@u:*"))]);
+    assert_eq!(fewer.shapes().iter().map(|(_, count)| count).sum::<u64>(), 4);
+    assert_eq!(fewer.shapes().iter().count(), 4);
+}
+
+#[test]
+fn object_ids_are_those_of_objects_and_of_subjects() {
+    let state = state_of(&["d:2#v@u:1", "d:2#w@u:1", "d:1#v@u:3", "e:1#v@d:10#m", "e:1#v@d:*", "d:9#v@u:1", "da:1#v@u:1"]);
+    let ids = |after| state.object_ids("d", after).map(|id| id.to_string()).collect::<Vec<_>>();
+    assert_eq!(ids(None), ["1", "10", "2", "9"]);
+    assert_eq!(ids(Some("10")), ["2", "9"]);
+    assert_eq!(ids(Some("9")), [""; 0]);
+    assert_eq!(state.object_ids("u", None).count(), 2);
+    assert_eq!(state.object_ids("", None).count(), 0);
+}
+
+#[test]
+fn a_relation_is_scanned_without_its_neighbours() {
+    let state = state_of(&["d:1#v@t:1#m", "d:1#v@u:1", "d:1#va@u:1", "d:1#u@u:1", "d:10#v@u:1", "d1:1#v@u:1"]);
+    let object = "d:1".parse().unwrap();
+    assert_eq!(keys(state.relation_tuples(&object, "v")), ["d:1#v@t:1#m", "d:1#v@u:1"]);
+    assert_eq!(keys(state.relation_tuples_of_type(&object, "v", "u")), ["d:1#v@u:1"]);
+}
+
+/// Few values, so that filters and cursors meet their edges.
+fn any_tuple() -> impl Strategy<Value = Tuple> {
+    let id = || prop::sample::select(vec!["1", "10", "2", "a@b"]);
+    let subject = prop::sample::select(vec!["", "#m", "#n"]);
+    let qualifier = prop::sample::select(vec!["", "[c]", "[expiration:2030-01-01T00:00:00Z]"]);
+    ("[de]", id(), "[vw]", "[du]", id(), subject, qualifier)
+        .prop_map(|(ot, oi, r, st, si, sr, q)| tuple(&format!("{ot}:{oi}#{r}@{st}:{si}{sr}{q}")))
+}
+
+fn any_filter() -> impl Strategy<Value = TupleFilter> {
+    let name = |pattern: &'static str| prop::option::of(pattern.prop_map(|name: String| Name::from(name)));
+    let id = || prop::option::of(prop::sample::select(vec!["1", "10", "2", "a"]));
+    let relation = prop::sample::select(vec![None, Some(SubjectRelationMatch::None), Some(SubjectRelationMatch::Is("m".into()))]);
+    (name("[de]"), id(), any::<bool>(), name("[vw]"), name("[du]"), id(), relation).prop_map(
+        |(object_type, object_id, exact, relation, subject_type, subject_id, subject_relation)| TupleFilter {
+            object_type,
+            object_id: object_id.map(|id| if exact { IdMatch::Is(id.into()) } else { IdMatch::Prefix(id.to_owned()) }),
+            relation,
+            subject_type,
+            subject_id: subject_id.map(Into::into),
+            subject_relation,
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn a_scan_finds_what_the_filter_means_in_key_order_from_any_key(
+        tuples in prop::collection::vec(any_tuple(), 0..40), filter in any_filter(), after_key in prop::option::of(any_tuple()),
+    ) {
+        let by_key: BTreeMap<TupleKey, Tuple> = tuples.into_iter().map(|tuple| (tuple.key.clone(), tuple)).collect();
+        let state = after(&State::genesis(STORE), by_key.values().cloned().map(Change::created).collect());
+        let from = after_key.map(|tuple| tuple.key);
+        let expected: Vec<String> = by_key.keys()
+            .filter(|key| filter.matches(key) && from.as_ref().is_none_or(|from| *key > from)).map(ToString::to_string).collect();
+        prop_assert_eq!(keys(state.scan(&filter, from.as_ref())), expected);
+    }
+
+    #[test]
+    fn folding_going_back_and_loading_agree(steps in prop::collection::vec(prop::collection::vec((any_tuple(), any::<bool>()), 0..8), 0..8)) {
+        let mut states = vec![State::genesis(STORE)];
+        let mut entries: Vec<Entry> = Vec::new();
+        for step in steps {
+            let state = states.last().unwrap();
+            let wanted: BTreeMap<TupleKey, Option<Tuple>> =
+                step.into_iter().map(|(tuple, keep)| (tuple.key.clone(), keep.then_some(tuple))).collect();
+            let changes = wanted.into_iter()
+                .filter_map(|(key, tuple)| Change::new(state.get(&key).map(|tuple| (**tuple).clone()), tuple)).collect();
+            entries.push(entry_of(state, changes));
+            let next = state.apply(entries.last().unwrap()).unwrap();
+            states.push(next);
+        }
+        let head = states.last().unwrap();
+        prop_assert_eq!(*head.digest(), head.recomputed_digest());
+        let all = TupleFilter::default();
+        let tuples = head.scan(&all, None).map(|tuple| (**tuple).clone());
+        let loaded = State::load(STORE, *head.position(), *head.digest(), [], tuples).unwrap();
+        prop_assert_eq!(loaded.shapes(), head.shapes());
+        let mut back = loaded;
+        for (entry, state) in entries.iter().zip(&states).rev() {
+            back = back.unapply(entry, state.position()).unwrap();
+            prop_assert_eq!(back.digest(), state.digest());
+            prop_assert_eq!(keys(back.scan(&all, None)), keys(state.scan(&all, None)));
+            prop_assert_eq!(back.shapes(), state.shapes());
+        }
+        prop_assert!(State::load(STORE, *back.position(), *head.digest(), [], [tuple("x:1#v@u:1")]).is_err());
+    }
+}

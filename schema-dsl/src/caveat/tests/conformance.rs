@@ -1,0 +1,1 @@
+//! The public CEL conformance cases, from a folder outside the project.
