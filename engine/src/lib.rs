@@ -5,6 +5,7 @@
 
 pub mod digest;
 pub mod entry;
+pub mod eval;
 pub mod filter;
 pub mod history;
 pub mod limits;
