@@ -13,3 +13,6 @@ pub mod schema_version;
 pub mod state;
 pub mod time;
 pub mod tuple;
+pub mod validate;
+
+mod suggest;

@@ -21,7 +21,6 @@ pub use identifier::{IdentifierError, check_id, check_name};
 pub use text::{TupleTextError, TupleTextProblem};
 
 mod identifier;
-mod json;
 mod text;
 
 /// An object id: 1 to 1,024 bytes of UTF-8. Cheap to clone.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use dhow_schema::ir::Name;
-use dhow_schema::value::Context;
+use dhow_schema::value::{Context, context_from_json_object, context_to_json};
 
 use super::{IdentifierError, ObjectRef, Subject, Tuple, TupleCaveat, TupleKey, check_id, check_name};
 use crate::limits::MAX_TUPLE_TEXT_BYTES;
@@ -112,7 +112,7 @@ impl TupleTextError {
 
 /// JSON of a context.
 pub(super) fn context_text(context: &Context) -> String {
-    super::json::to_json(context).to_string()
+    context_to_json(context).to_string()
 }
 
 pub(super) fn object(text: &str) -> Result<ObjectRef, TupleTextError> {
@@ -306,7 +306,7 @@ impl<'a> Cursor<'a> {
     /// One JSON object; the JSON reader finds its end.
     fn context(&mut self) -> Result<Context, TupleTextError> {
         let start = self.at;
-        let mut values = serde_json::Deserializer::from_str(self.rest()).into_iter::<serde_json::Map<String, serde_json::Value>>();
+        let mut values = serde_json::Deserializer::from_str(self.rest()).into_iter::<serde_json::Value>();
         let object = match values.next() {
             Some(Ok(object)) => object,
             Some(Err(error)) => {
@@ -316,7 +316,7 @@ impl<'a> Cursor<'a> {
             None => return Err(self.missing(TupleTextProblem::Context("it is empty".to_owned()))),
         };
         self.at = start + values.byte_offset();
-        super::json::from_json(&object).map_err(|error| error_at(start..self.at, TupleTextProblem::Context(error.to_string())))
+        context_from_json_object(&object).map_err(|error| error_at(start..self.at, TupleTextProblem::Context(error.to_string())))
     }
 
     fn end<T>(&self, value: T) -> Result<T, TupleTextError> {
