@@ -14,6 +14,7 @@
     reason = "test support: what is wrong here must stop the test at once, and its counts are read by people"
 )]
 
+pub mod case;
 pub mod generate;
 pub mod model;
 pub mod oracle;

@@ -104,13 +104,11 @@ impl<'a> Program<'a> {
             Expression::Nil => self.fixed(false),
             Expression::SelfObject => self.fixed(*self.subject == Subject::object(object.clone())),
             Expression::Name(name) => self.atom(object, name),
-            Expression::Union(left, right) => {
-                let children = vec![self.expression(object, left), self.expression(object, right)];
-                self.push(Gate::Any(children))
-            }
-            Expression::Intersection(left, right) => {
-                let children = vec![self.expression(object, left), self.expression(object, right)];
-                self.push(Gate::Every(children))
+            Expression::Union(..) | Expression::Intersection(..) => {
+                let mut operands = Vec::new();
+                operands_of(expression, expression, &mut operands);
+                let children = operands.into_iter().map(|operand| self.expression(object, operand)).collect();
+                self.push(if matches!(expression, Expression::Union(..)) { Gate::Any(children) } else { Gate::Every(children) })
             }
             Expression::Exclusion(base, subtract) => {
                 let (base, subtract) = (self.expression(object, base), self.expression(object, subtract));
@@ -175,5 +173,16 @@ impl<'a> Program<'a> {
             }
         }
         rules
+    }
+}
+
+/// The operands of a chain of one operator, parentheses or not.
+fn operands_of<'e>(chain: &Expression, expression: &'e Expression, operands: &mut Vec<&'e Expression>) {
+    match (chain, expression) {
+        (Expression::Union(..), Expression::Union(left, right)) | (Expression::Intersection(..), Expression::Intersection(left, right)) => {
+            operands_of(chain, left, operands);
+            operands_of(chain, right, operands);
+        }
+        _ => operands.push(expression),
     }
 }
