@@ -39,5 +39,6 @@ impl Profile {
 
 /// Worlds for proptest.
 pub fn worlds(profile: Profile) -> impl Strategy<Value = World> {
-    proptest::collection::vec(proptest::prelude::any::<u32>(), 0..600).prop_map(move |choices| world(&mut Choices::recorded(choices), profile))
+    proptest::collection::vec(proptest::prelude::any::<u32>(), 0..600)
+        .prop_map(move |choices| world(&mut Choices::recorded(choices), profile))
 }

@@ -15,6 +15,7 @@
 )]
 
 pub mod case;
+pub mod debian;
 pub mod generate;
 pub mod model;
 pub mod oracle;

@@ -170,7 +170,8 @@ fn shrink(mut case: Case, mut reason: String, property: &impl Fn(&Case, &mut Tal
 
 fn size(case: &Case) -> usize {
     let parts = |question: &Question| 1 + question.contextual.len() + question.context.len();
-    let permissions: usize = case.world.model.definitions.iter().map(|definition| definition.permissions.len() + definition.relations.len()).sum();
+    let permissions: usize =
+        case.world.model.definitions.iter().map(|definition| definition.permissions.len() + definition.relations.len()).sum();
     case.world.tuples.len() + permissions + case.questions.iter().map(parts).sum::<usize>()
 }
 

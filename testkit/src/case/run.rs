@@ -56,7 +56,8 @@ pub fn check_case<D: Decider>(decider: &D, case: &Case) -> Report {
     for check in &case.checks {
         run_check(decider, &store, case, check, &mut report);
     }
-    for (what, lists) in [("list objects", &case.list_objects), ("list subjects", &case.list_subjects), ("list permissions", &case.list_permissions)]
+    for (what, lists) in
+        [("list objects", &case.list_objects), ("list subjects", &case.list_subjects), ("list permissions", &case.list_permissions)]
     {
         for list in lists {
             run_list(decider, &store, case, what, list, &mut report);

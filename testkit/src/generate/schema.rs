@@ -22,7 +22,8 @@ pub fn model(choices: &mut Choices, profile: Profile) -> Model {
     let maker = Maker { outlines: &outlines, caveats, profile };
     for definition in definitions.iter_mut().skip(1) {
         for relation in &mut definition.relations {
-            relation.types = if PARENT_RELATIONS.contains(&relation.name.as_str()) { maker.parents(choices) } else { maker.members(choices) };
+            relation.types =
+                if PARENT_RELATIONS.contains(&relation.name.as_str()) { maker.parents(choices) } else { maker.members(choices) };
         }
         let outline = definition.clone();
         for permission in &mut definition.permissions {
@@ -100,7 +101,7 @@ impl Maker<'_> {
 
     fn alternative(&self, choices: &mut Choices, object_type: &str, shape: Shape) -> SubjectType {
         let condition = if self.profile.conditions { choices.below(100) } else { 0 };
-        let caveat = (condition >= 60 && condition < 92).then(|| *choices.pick(&self.caveats));
+        let caveat = (60..92).contains(&condition).then(|| *choices.pick(&self.caveats));
         SubjectType { object_type: object_type.to_owned(), shape, caveat, expiration: condition >= 85 }
     }
 

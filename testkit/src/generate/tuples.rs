@@ -67,7 +67,7 @@ fn atom(choices: &mut Choices, world: &World) -> (Object, String) {
     let known: Vec<&Object> = world.tuples.iter().map(|tuple| &tuple.object).collect();
     let object = if known.is_empty() || choices.chance(10) {
         let definition = choices.pick(&world.model.definitions[1..]);
-        Object::new(&definition.name, *choices.pick(&IDS))
+        Object::new(&definition.name, choices.pick::<&str>(&IDS))
     } else {
         (*choices.pick(&known)).clone()
     };
@@ -81,7 +81,7 @@ fn atom(choices: &mut Choices, world: &World) -> (Object, String) {
 fn subject(choices: &mut Choices, world: &World) -> Subject {
     let named: Vec<&Subject> = world.tuples.iter().map(|tuple| &tuple.subject).collect();
     match choices.below(100) {
-        0..=54 => Subject::object(Object::new("user", *choices.pick(&USERS))),
+        0..=54 => Subject::object(Object::new("user", choices.pick::<&str>(&USERS))),
         55..=74 if !named.is_empty() => (*choices.pick(&named)).clone(),
         75..=82 => Subject::wildcard("user"),
         83..=85 => Subject::object(Object::new("user", "stranger")),
@@ -184,7 +184,8 @@ impl Maker<'_> {
                 }
             }
             let wide = definition.relations.first().filter(|_| self.choices.chance(4));
-            let allowed = wide.and_then(|relation| relation.types.iter().find(|allowed| allowed.shape == Shape::Object && allowed.object_type == "user"));
+            let allowed = wide
+                .and_then(|relation| relation.types.iter().find(|allowed| allowed.shape == Shape::Object && allowed.object_type == "user"));
             if let (Some(relation), Some(allowed)) = (wide, allowed) {
                 for number in 0..LONG {
                     tuples.push(self.between(definition, relation, "0", allowed, &format!("many-{number}")));

@@ -27,7 +27,10 @@ fn world(tuples: Vec<Tuple>) -> World {
     let doc = Definition {
         name: "doc".to_owned(),
         relations: vec![
-            relation("viewer", vec![("user", Shape::Object, None), ("user", Shape::Object, Some(CaveatKind::Either)), ("user", Shape::Wildcard, None)]),
+            relation(
+                "viewer",
+                vec![("user", Shape::Object, None), ("user", Shape::Object, Some(CaveatKind::Either)), ("user", Shape::Wildcard, None)],
+            ),
             relation("banned", vec![("user", Shape::Object, None), ("doc", userset(), None)]),
         ],
         permissions: vec![Permission { name: "view".to_owned(), expression: Expression::Exclusion(name("viewer"), name("banned")) }],
