@@ -21,7 +21,6 @@ use crate::tuple::{ObjectRef, Subject, Tuple, TupleCaveat, TupleKey};
 use index::{ByObject, BySubject, Index};
 
 pub use error::{FoldError, SchemaLookupError};
-pub(crate) use shapes::subject_text;
 pub use shapes::{Shape, ShapeCounts};
 
 mod error;

@@ -10,7 +10,7 @@ use dhow_schema::caveat::ContextError;
 use dhow_schema::ir::{Name, Relation, Schema, SubjectShape, SubjectType};
 
 use crate::filter::TupleFilter;
-use crate::state::{Shape, State, subject_text};
+use crate::state::{Shape, State};
 use crate::suggest::closest;
 use crate::tuple::{Subject, Tuple, TupleCaveat, TupleKey};
 
@@ -220,14 +220,14 @@ fn unknown_caveat(schema: &Schema, caveat: &Name) -> TupleRefused {
 fn refused_shape(shape: Shape, relation: &Relation) -> TupleRefused {
     let Shape { object_type, relation: name, subject } = shape;
     let same_subject = |allowed: &&SubjectType| allowed.object_type == subject.object_type && allowed.shape == subject.shape;
-    let alike: Vec<String> = relation.direct.iter().filter(same_subject).map(subject_text).collect();
+    let alike: Vec<String> = relation.direct.iter().filter(same_subject).map(ToString::to_string).collect();
     if alike.is_empty() {
-        let found = subject_text(&SubjectType { caveat: None, expiration: false, ..subject });
-        let allowed = relation.direct.iter().map(subject_text).collect();
+        let found = SubjectType { caveat: None, expiration: false, ..subject }.to_string();
+        let allowed = relation.direct.iter().map(ToString::to_string).collect();
         return TupleRefused::Subject { object_type, relation: name, found, allowed };
     }
     let plain = subject.caveat.is_none() && !subject.expiration;
-    let found = if plain { format!("{} without caveat and expiration", subject_text(&subject)) } else { subject_text(&subject) };
+    let found = if plain { format!("{subject} without caveat and expiration") } else { subject.to_string() };
     TupleRefused::Qualifier { object_type, relation: name, found, allowed: alike }
 }
 

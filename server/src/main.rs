@@ -14,7 +14,6 @@ mod limits;
 mod node;
 mod serve;
 mod tls;
-mod validation;
 
 use std::process::ExitCode;
 

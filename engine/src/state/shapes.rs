@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use dhow_schema::ir::{Name, SubjectShape, SubjectType};
+use dhow_schema::ir::{Name, SubjectType};
 use imbl::OrdMap;
 
 use crate::tuple::Tuple;
@@ -38,25 +38,8 @@ impl Shape {
 impl fmt::Display for Shape {
     /// As a schema would say it: `document#viewer: team#member with ip and expiration`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}#{}: {}", self.object_type, self.relation, subject_text(&self.subject))
+        write!(f, "{}#{}: {}", self.object_type, self.relation, self.subject)
     }
-}
-
-/// A subject type as a schema writes it.
-pub(crate) fn subject_text(subject: &SubjectType) -> String {
-    let SubjectType { object_type, shape, caveat, expiration } = subject;
-    let mut text = match shape {
-        SubjectShape::Object => object_type.to_string(),
-        SubjectShape::Wildcard => format!("{object_type}:*"),
-        SubjectShape::Userset(relation) => format!("{object_type}#{relation}"),
-    };
-    match (caveat, expiration) {
-        (None, false) => {}
-        (Some(caveat), false) => text.push_str(&format!(" with {caveat}")),
-        (None, true) => text.push_str(" with expiration"),
-        (Some(caveat), true) => text.push_str(&format!(" with {caveat} and expiration")),
-    }
-    text
 }
 
 /// The number of tuples of each shape; shapes without tuples are not in it.
