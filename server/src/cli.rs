@@ -1,25 +1,124 @@
 //! The commands that talk to a running server, and the ones that need none.
+//!
+//! Each command family has a file below `cli/`; this one knows only which there are. Answers go to stdout, remarks to stderr; a
+//! failure is a code, a sentence and a way to go on, and ends with exit code 2.
+
+mod check;
+mod client;
+mod delete;
+mod expand;
+mod explain;
+mod failure;
+mod filter;
+mod import;
+mod input;
+mod lists;
+mod options;
+mod output;
+mod progress;
+mod read;
+mod schema;
+mod store;
+mod watch;
+mod wire;
+mod write;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Subcommand};
 
+use failure::Failure;
+use options::OutputOptions;
+use output::Output;
+
+/// The exit code of every failure.
+pub(crate) const EXIT_ERROR: u8 = 2;
+
 /// Every command but `serve` and `keys`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Print a completion script for a shell.
+    Check(check::CheckArguments),
+    Expand(expand::ExpandArguments),
+    ListObjects(lists::ListObjectsArguments),
+    ListSubjects(lists::ListSubjectsArguments),
+    ListPermissions(lists::ListPermissionsArguments),
+    Write(write::WriteArguments),
+    Delete(delete::DeleteArguments),
+    Read(read::ReadArguments),
+    Import(import::ImportArguments),
+    Export(read::ExportArguments),
+    Watch(watch::WatchArguments),
+    #[command(subcommand)]
+    Schema(schema::SchemaCommand),
+    #[command(subcommand)]
+    Store(store::StoreCommand),
+    /// Print a completion script for a shell
+    #[command(after_help = "Example, for bash:\n  source <(dhow completions bash)")]
     Completions {
-        /// The shell.
+        /// The shell
         shell: clap_complete::Shell,
     },
 }
 
+impl Command {
+    /// How to print; `None` for what prints no answer.
+    fn output(&self) -> Option<&OutputOptions> {
+        Some(match self {
+            Self::Check(arguments) => &arguments.connection().output,
+            Self::Expand(arguments) => &arguments.connection().output,
+            Self::ListObjects(arguments) => &arguments.options.connection.output,
+            Self::ListSubjects(arguments) => &arguments.options.connection.output,
+            Self::ListPermissions(arguments) => &arguments.options.connection.output,
+            Self::Write(arguments) => &arguments.connection().output,
+            Self::Delete(arguments) => &arguments.connection().output,
+            Self::Read(arguments) => &arguments.connection().output,
+            Self::Import(arguments) => &arguments.connection().output,
+            Self::Export(arguments) => &arguments.connection().output,
+            Self::Watch(arguments) => &arguments.connection().output,
+            Self::Schema(command) => command.output(),
+            Self::Store(command) => &command.connection().output,
+            Self::Completions { .. } => return None,
+        })
+    }
+}
+
 /// Runs one command to its exit code.
 pub(crate) fn main(command: Command) -> ExitCode {
+    let output = command.output().map_or_else(|| Output::with_format(options::Format::Text), Output::new);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            Failure::from(error).print(&output);
+            return ExitCode::from(EXIT_ERROR);
+        }
+    };
+    match runtime.block_on(run(command, &output)) {
+        Ok(code) => code,
+        Err(failure) => {
+            failure.print(&output);
+            ExitCode::from(EXIT_ERROR)
+        }
+    }
+}
+
+async fn run(command: Command, output: &Output) -> Result<ExitCode, Failure> {
     match command {
+        Command::Check(arguments) => check::run(arguments, output).await,
+        Command::Expand(arguments) => expand::run(arguments, output).await,
+        Command::ListObjects(arguments) => lists::objects(arguments, output).await,
+        Command::ListSubjects(arguments) => lists::subjects(arguments, output).await,
+        Command::ListPermissions(arguments) => lists::permissions(arguments, output).await,
+        Command::Write(arguments) => write::run(arguments, output).await,
+        Command::Delete(arguments) => delete::run(arguments, output).await,
+        Command::Read(arguments) => read::read(arguments, output).await,
+        Command::Import(arguments) => import::run(arguments, output).await,
+        Command::Export(arguments) => read::export(arguments, output).await,
+        Command::Watch(arguments) => watch::run(arguments, output).await,
+        Command::Schema(command) => schema::run(command, output).await,
+        Command::Store(command) => store::run(command, output).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut crate::Arguments::command(), "dhow", &mut std::io::stdout());
-            ExitCode::SUCCESS
+            Ok(ExitCode::SUCCESS)
         }
     }
 }

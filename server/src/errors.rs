@@ -10,11 +10,15 @@ use dhow_proto::rpc;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
+use crate::api::heavy::HeavyError;
 use crate::api::request::RequestError;
 use crate::identity::{Forbidden, Unauthenticated};
 
 /// The domain of every `ErrorInfo`.
 pub(crate) const DOMAIN: &str = "dhow";
+
+/// When to try again what a busy server refused.
+const SOON: Duration = Duration::from_millis(200);
 
 /// Whatever ends a request without an answer.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +32,9 @@ pub(crate) enum ApiError {
     /// A field cannot be used.
     #[error(transparent)]
     Request(#[from] RequestError),
+    /// Work away from the network threads came to nothing.
+    #[error(transparent)]
+    Heavy(#[from] HeavyError),
 }
 
 /// One error as the wire tells it.
@@ -68,6 +75,8 @@ impl ApiError {
         match self {
             Self::Unauthenticated(error) => Told::new(Code::Unauthenticated, error.code(), error.help()),
             Self::Forbidden(error) => Told::new(Code::PermissionDenied, error.code(), error.help()),
+            Self::Heavy(error @ HeavyError::NoRoom) => Told::new(Code::ResourceExhausted, error.code(), error.help()).retry(SOON),
+            Self::Heavy(error @ HeavyError::Lost) => Told::new(Code::Internal, error.code(), error.help()),
             Self::Request(error) => {
                 Told::new(Code::InvalidArgument, error.problem().code(), error.problem().help()).at(error.field())
             }

@@ -14,6 +14,7 @@ mod limits;
 mod node;
 mod serve;
 mod tls;
+mod validation;
 
 use std::process::ExitCode;
 

@@ -1,12 +1,86 @@
 //! `dhow serve`: builds the server from its options and runs it until it is told to stop.
+//!
+//! [`run`] is the one way to start a server: the command, the demo and the tests use it. Options that would open a store to people who
+//! were not meant are refused before anything listens, with a sentence that says how to go on.
+
+mod arguments;
+mod log;
+mod options;
+mod running;
 
 use std::process::ExitCode;
 
-/// The options of `dhow serve`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct ServeArguments {}
+pub(crate) use arguments::ServeArguments;
+pub(crate) use options::{Data, Refusal, ServeOptions};
+pub(crate) use running::{RunningServer, ServeError, run};
 
-/// Runs `dhow serve` to its exit code.
-pub(crate) fn main(_arguments: ServeArguments) -> ExitCode {
-    ExitCode::FAILURE
+/// Where the server listens unless it is told otherwise.
+pub(crate) const DEFAULT_ADDRESS: &str = "127.0.0.1:7171";
+
+/// Where the data is unless told otherwise.
+pub(crate) const DEFAULT_DATA: &str = "dhow.db";
+
+/// Runs `dhow serve` to its exit code: 0 after an orderly stop, 2 when it could not start or ended by itself.
+pub(crate) fn main(arguments: ServeArguments) -> ExitCode {
+    match command(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The whole chain of causes, each once.
+            let mut text = String::new();
+            for cause in error.chain() {
+                let cause = cause.to_string();
+                if !text.contains(&cause) {
+                    text = if text.is_empty() { cause } else { format!("{text}: {cause}") };
+                }
+            }
+            anstream::eprintln!("error: {text}");
+            ExitCode::from(2)
+        }
+    }
 }
+
+fn command(arguments: ServeArguments) -> anyhow::Result<()> {
+    let port_file = arguments.port_file.clone();
+    let (options, log) = arguments.into_options()?;
+    log::start(&log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let server = run(options).await?;
+        if let Some(path) = port_file {
+            options::write_port_file(&path, server.address())?;
+        }
+        tracing::info!("{}", server.greeting());
+        tokio::select! {
+            signal = stop_signal() => {
+                let name = signal?;
+                tracing::info!("{name} received, finishing what runs");
+                server.shutdown().await?;
+            }
+            ended = server.ended() => ended?,
+        }
+        tracing::info!("stopped");
+        Ok(())
+    })
+}
+
+/// Waits for SIGINT or SIGTERM.
+async fn stop_signal() -> std::io::Result<&'static str> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        tokio::select! {
+            _ = terminate.recv() => Ok("SIGTERM"),
+            _ = interrupt.recv() => Ok("SIGINT"),
+        }
+    }
+    #[cfg(not(unix))]
+    {
+        tokio::signal::ctrl_c().await?;
+        Ok("Ctrl-C")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,22 @@
-//! placeholder
+//! What dhow's tests share. Never a part of what is shipped.
+//!
+//! - [`model`]: schemas, tuples and questions as plain data of this crate's own, with their text forms.
+//! - [`generate`]: makes models, tuples and questions that mostly make sense, from a seed or from proptest's choices.
+//! - [`oracle`]: decides a question by brute force from the textbook's definition; shares no code and no algorithm with the engine.
+//! - [`runner`]: runs a property on many generated worlds, counts the answers, shrinks and prints what failed.
+//! - [`case`]: the loader of the case files in `testdata/cases` and the one `check_case` that every implementation runs.
+//! - [`debian`]: a real package index as schema and tuples.
+#![expect(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "test support: what is wrong here must stop the test at once, and its counts are read by people"
+)]
+
+pub mod case;
+pub mod debian;
+pub mod generate;
+pub mod model;
+pub mod oracle;
+pub mod runner;

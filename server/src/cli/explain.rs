@@ -1,0 +1,101 @@
+//! An explanation as a tree that a person can follow.
+
+use std::fmt::Write as _;
+
+use dhow_proto::v1;
+use serde_json::{Value, json};
+
+use super::failure::Failure;
+use super::output::{Output, decision_word};
+use super::wire;
+
+/// Prints the tree, and the nearest misses of a denial.
+///
+/// # Errors
+/// When stdout cannot be written.
+pub(crate) fn print(explanation: &v1::Explanation, output: &Output) -> Result<(), Failure> {
+    if let Some(root) = &explanation.root {
+        for line in tree(root, output) {
+            output.line(&line)?;
+        }
+    } else if !explanation.text.is_empty() {
+        output.line(&explanation.text)?;
+    }
+    if !explanation.nearest_misses.is_empty() {
+        let strong = output.styles().strong;
+        output.line(&format!("{strong}what came closest{strong:#}"))?;
+        for miss in &explanation.nearest_misses {
+            output.line(&format!("  - {miss}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// The lines of the tree. Walks with a stack of its own: the tree is as deep as the data.
+fn tree(root: &v1::ExplanationNode, output: &Output) -> Vec<String> {
+    struct Step<'a> {
+        node: &'a v1::ExplanationNode,
+        /// What stands before the node's own branch.
+        prefix: String,
+        last: bool,
+        root: bool,
+    }
+    let mut lines = Vec::new();
+    let mut stack = vec![Step { node: root, prefix: String::new(), last: true, root: true }];
+    while let Some(Step { node, prefix, last, root }) = stack.pop() {
+        let (branch, below) = match (root, last) {
+            (true, _) => ("", ""),
+            (false, true) => ("└─ ", "   "),
+            (false, false) => ("├─ ", "│  "),
+        };
+        let style = output.styles().decision(node.decision());
+        let mark = match node.decision() {
+            v1::Decision::Allowed => "✓ ",
+            v1::Decision::Denied => "✗ ",
+            v1::Decision::Conditional => "? ",
+            v1::Decision::Unspecified => "",
+        };
+        let mut line = format!("{prefix}{branch}{style}{mark}{style:#}{}", node.summary);
+        if let Some(tuple) = &node.tuple {
+            let text = wire::tuple_text(tuple);
+            if !node.summary.contains(&text) {
+                let muted = output.styles().muted;
+                // Writing to a string cannot fail.
+                drop(write!(line, "  {muted}{text}{muted:#}"));
+            }
+        }
+        lines.push(line);
+        let prefix = format!("{prefix}{below}");
+        let count = node.children.len();
+        for (index, child) in node.children.iter().enumerate().rev() {
+            stack.push(Step { node: child, prefix: prefix.clone(), last: index + 1 == count, root: false });
+        }
+    }
+    lines
+}
+
+/// The explanation as JSON. Nodes deeper than `MAX_JSON_DEPTH` are cut: readers of JSON bound its depth.
+pub(crate) fn to_json(explanation: &v1::Explanation) -> Value {
+    json!({
+        "root": explanation.root.as_ref().map(|root| node_json(root, MAX_JSON_DEPTH)),
+        "nearest_misses": explanation.nearest_misses,
+        "text": explanation.text,
+    })
+}
+
+/// Levels of the tree that JSON shows; each takes two levels of JSON, and common readers take 128.
+const MAX_JSON_DEPTH: usize = 60;
+
+fn node_json(node: &v1::ExplanationNode, depth: usize) -> Value {
+    let mut json = json!({"summary": node.summary, "decision": decision_word(node.decision())});
+    if let Some(tuple) = &node.tuple {
+        wire::set(&mut json, "tuple", wire::tuple_text(tuple).into());
+    }
+    match depth.checked_sub(1) {
+        Some(below) => {
+            wire::set(&mut json, "children", node.children.iter().map(|child| node_json(child, below)).collect());
+        }
+        None => wire::set(&mut json, "cut", true.into()),
+    }
+    json
+}

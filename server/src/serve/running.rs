@@ -1,0 +1,211 @@
+//! A running server: made by [`run`], ended by [`RunningServer::shutdown`].
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use dhow_proto::v1;
+use tokio::net::TcpListener;
+use tokio::sync::{Mutex, watch};
+use tokio::task::JoinHandle;
+use tonic::server::NamedService;
+use tonic::service::Routes;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+
+use super::options::{Data, Refusal, ServeOptions};
+use crate::api::Api;
+use crate::api::door::{Access, Door};
+use crate::clock::{Clock, SystemClock};
+use crate::limits::{self, Limits};
+use crate::tls::{self, TlsError};
+
+/// The health service's name for the ability to write.
+pub(crate) const WRITE_HEALTH: &str = "dhow.v1.write";
+
+/// A server that did not start, or that ended by itself.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ServeError {
+    /// It would have been open to people who were not meant.
+    #[error("{refusal} [{}]", .refusal.code())]
+    Refused {
+        /// Why.
+        refusal: Refusal,
+    },
+    /// Its TLS files.
+    #[error("{error} [{}]", .error.code())]
+    Tls {
+        /// What is wrong with them.
+        error: TlsError,
+    },
+    /// The address is taken, or not this machine's.
+    #[error("cannot listen on {address}; if another server has the port, stop it or choose another with --listen [DH-K040]")]
+    Listen {
+        /// Where it was to listen.
+        address: SocketAddr,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The reflection service.
+    #[error("the interface's descriptors cannot be read: this build is broken [DH-K041]")]
+    Reflection(#[from] tonic_reflection::server::Error),
+    /// The transport.
+    #[error("the server's transport failed [DH-K042]")]
+    Transport(#[from] tonic::transport::Error),
+    /// The task that serves.
+    #[error("the server's task ended without a result [DH-K043]")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+impl From<Refusal> for ServeError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused { refusal }
+    }
+}
+
+impl From<TlsError> for ServeError {
+    fn from(error: TlsError) -> Self {
+        Self::Tls { error }
+    }
+}
+
+/// A server that listens. Dropping it leaves it running; [`RunningServer::shutdown`] ends it.
+#[derive(Debug)]
+pub(crate) struct RunningServer {
+    address: SocketAddr,
+    greeting: String,
+    stop: watch::Sender<bool>,
+    limits: Limits,
+    health: HealthReporter,
+    /// Guards the handle of the task that serves: only one of `ended` and `shutdown` waits for it.
+    task: Mutex<Option<JoinHandle<Result<(), tonic::transport::Error>>>>,
+}
+
+/// Starts a server. It listens when this returns.
+///
+/// # Errors
+/// [`ServeError`] when it cannot start.
+pub(crate) async fn run(options: ServeOptions) -> Result<RunningServer, ServeError> {
+    options.check()?;
+    let tls = options.tls.as_ref().map(tls::load).transpose()?;
+    let failed = |source| ServeError::Listen { address: options.address, source };
+    let listener = TcpListener::bind(options.address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let greeting = greeting(&options, address);
+    let (stop, stopping) = watch::channel(false);
+    let api = Api::new(Arc::clone(&clock), options.limits, stopping.clone());
+    let (health, health_service) = tonic_health::server::health_reporter();
+    let ephemeral = matches!(options.access, Access::Ephemeral);
+    let mut routes = api.routes(ephemeral);
+    routes = routes.add_service(health_service);
+    routes = add_reflection(routes)?;
+    for name in served(ephemeral) {
+        health.set_service_status(name, ServingStatus::Serving).await;
+    }
+
+    let door = Door::new(Arc::new(options.access), clock);
+    let mut server = Server::builder()
+        .max_concurrent_streams(options.limits.concurrent_streams)
+        .http2_keepalive_interval(Some(limits::KEEPALIVE_INTERVAL.duration()))
+        .http2_keepalive_timeout(Some(limits::KEEPALIVE_TIMEOUT.duration()))
+        .http2_max_header_list_size(u32::try_from(limits::METADATA_BYTES.value).ok());
+    if let Some(tls) = tls {
+        server = server.tls_config(tls)?;
+    }
+    let mut server = server.layer(tower_layer::layer_fn(move |inner| door.before(inner)));
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let mut stopped = stopping;
+    let task = tokio::spawn(server.add_routes(routes).serve_with_incoming_shutdown(incoming, async move {
+        // An error means that nobody can stop the server any more, which is a way of stopping it.
+        let _ = stopped.wait_for(|stop| *stop).await;
+    }));
+    Ok(RunningServer { address, greeting, stop, limits: options.limits, health, task: Mutex::new(Some(task)) })
+}
+
+/// The names that the health service answers for.
+fn served(ephemeral: bool) -> Vec<&'static str> {
+    let mut names = vec![
+        "",
+        v1::authorization_service_server::AuthorizationServiceServer::<()>::NAME,
+        v1::relationship_service_server::RelationshipServiceServer::<()>::NAME,
+        v1::schema_service_server::SchemaServiceServer::<()>::NAME,
+        v1::store_service_server::StoreServiceServer::<()>::NAME,
+        WRITE_HEALTH,
+    ];
+    if ephemeral {
+        names.push(v1::test_service_server::TestServiceServer::<()>::NAME);
+    }
+    names
+}
+
+/// Reflection in both of its versions: tools differ in which they ask for.
+fn add_reflection(routes: Routes) -> Result<Routes, ServeError> {
+    let configure = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(dhow_proto::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    Ok(routes.add_service(configure().build_v1()?).add_service(configure().build_v1alpha()?))
+}
+
+/// One sentence that says what was started.
+fn greeting(options: &ServeOptions, address: SocketAddr) -> String {
+    let data = match &options.data {
+        Data::File(path) => format!("data in {}", path.display()),
+        Data::Memory => "everything in memory".to_owned(),
+    };
+    let access = match &options.access {
+        Access::Open => "no keys: whoever reaches it may do everything",
+        Access::Keys(_) => "for holders of its keys",
+        Access::Ephemeral => "test mode: a fresh store for each bearer token",
+    };
+    let encryption = if options.tls.is_some() { "TLS" } else { "no TLS" };
+    format!("dhow {} listens on {address} ({encryption}; {access}), {data}", env!("CARGO_PKG_VERSION"))
+}
+
+impl RunningServer {
+    /// Where it listens.
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// One sentence that says what is running.
+    pub(crate) fn greeting(&self) -> &str {
+        &self.greeting
+    }
+
+    /// Waits until the server has ended by itself.
+    ///
+    /// # Errors
+    /// What it ended with.
+    pub(crate) async fn ended(&self) -> Result<(), ServeError> {
+        let mut task = self.task.lock().await;
+        if let Some(handle) = task.as_mut() {
+            let result = handle.await;
+            *task = None;
+            result??;
+        }
+        Ok(())
+    }
+
+    /// Takes no more requests, waits for the running ones within the bound, and closes the stores.
+    ///
+    /// # Errors
+    /// When something did not end as it should.
+    pub(crate) async fn shutdown(&self) -> Result<(), ServeError> {
+        for name in served(true) {
+            self.health.set_service_status(name, ServingStatus::NotServing).await;
+        }
+        self.stop.send_replace(true);
+        if tokio::time::timeout(self.limits.shutdown_drain, self.ended()).await.is_err() {
+            tracing::warn!("some requests did not end in time and are cut off");
+            if let Some(handle) = self.task.lock().await.take() {
+                handle.abort();
+            }
+        }
+        Ok(())
+    }
+}
