@@ -173,6 +173,11 @@ impl Sink {
         self.found.len() >= MAX_DIAGNOSTICS
     }
 
+    /// Counts a warning that is not worth making any more.
+    pub(crate) fn skip(&mut self) {
+        self.hidden += 1;
+    }
+
     /// Whether there is an error, shown or not.
     pub(crate) fn has_errors(&self) -> bool {
         self.errors > 0

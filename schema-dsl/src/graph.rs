@@ -164,6 +164,12 @@ impl RelationGraph {
         unused.map(|(node, _)| node.clone()).collect()
     }
 
+    /// For each node the number of its circle: nodes with the same number are defined through each other.
+    pub(crate) fn circles(&self) -> BTreeMap<&RelationNode, usize> {
+        let numbers = self.component_of();
+        self.index.iter().filter_map(|(node, index)| Some((node, *numbers.get(index.index())?))).collect()
+    }
+
     /// Strongly connected components, each after those it is defined through.
     fn components(&self) -> Vec<Vec<NodeIndex>> {
         kosaraju_scc(&self.graph)

@@ -23,5 +23,5 @@ pub const MAX_FILES: usize = 256;
 /// Errors and warnings that one compilation reports; what comes after is counted, not shown.
 pub const MAX_DIAGNOSTICS: usize = 100;
 
-/// Members that all partials together may add to the definitions of one schema.
-pub const MAX_EXPANDED_MEMBERS: usize = 50_000;
+/// Bytes of text that all partials together may add to the definitions of one schema.
+pub const MAX_EXPANDED_BYTES: usize = 2 * 1024 * 1024;

@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use super::declaration::{CaveatDeclaration, TypeDeclaration};
 use super::suggest::did_you_mean;
 use crate::caveat::{Caveat, ParameterType};
-use crate::diagnostic::{
-    BAD_PARAMETER_TYPE, CAVEAT_WITHOUT_PARAMETERS, DUPLICATE_PARAMETER, Diagnostic, EMPTY_CAVEAT, Severity, Sink, Span,
-};
+use crate::diagnostic::{BAD_PARAMETER_TYPE, CAVEAT_WITHOUT_PARAMETERS, DUPLICATE_PARAMETER, Diagnostic, Severity, Sink, Span};
 
 const SIMPLE: [&str; 10] = ["any", "bool", "int", "uint", "double", "string", "bytes", "duration", "timestamp", "ipaddress"];
 
@@ -36,11 +34,6 @@ pub(super) fn compile(declaration: &CaveatDeclaration, sink: &mut Sink) -> Optio
         sink.push(warning.help("a caveat looks at values that a tuple stores or a request brings: name them as parameters"));
     }
     let (expression, span) = declaration.expression.as_ref()?;
-    if expression.is_empty() {
-        let message = format!("caveat `{}` has no expression", declaration.name.name);
-        sink.push(Diagnostic::error(EMPTY_CAVEAT, span, message).help("write a CEL expression that gives true or false"));
-        return None;
-    }
     if !whole {
         return None;
     }
@@ -49,7 +42,8 @@ pub(super) fn compile(declaration: &CaveatDeclaration, sink: &mut Sink) -> Optio
         Err(issues) => {
             for issue in issues {
                 let start = span.range.start;
-                let at = Span::new(&span.file, start + issue.range.start..start + issue.range.end);
+                let range = if expression.is_empty() { span.range.clone() } else { start + issue.range.start..start + issue.range.end };
+                let at = Span::new(&span.file, range);
                 let error = Diagnostic { severity: Severity::Error, ..Diagnostic::error(issue.code, &at, issue.message) };
                 sink.push(error.help_if(issue.help));
             }

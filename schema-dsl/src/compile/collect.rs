@@ -141,7 +141,7 @@ impl Collector<'_> {
             let types = ast::child(node, SyntaxKind::SubjectTypes);
             let types = types.into_iter().flat_map(|types| ast::children(&types, SyntaxKind::SubjectType).collect::<Vec<_>>());
             let subjects = types.filter_map(|subject| self.subject(&subject)).collect();
-            return Some(Member::Relation(RelationDeclaration { name, subjects, doc }));
+            return Some(Member::Relation(RelationDeclaration { name, subjects, doc, span: self.span(node) }));
         }
         if node.kind() == SyntaxKind::Permission {
             let annotation = ast::child(node, SyntaxKind::Annotation);
@@ -152,6 +152,7 @@ impl Collector<'_> {
                 annotation_span: annotation.as_ref().map(|annotation| self.span(annotation)),
                 expression,
                 doc,
+                span: self.span(node),
             })));
         }
         None

@@ -96,11 +96,24 @@ pub(crate) enum Member {
     Spread(Ident),
 }
 
+impl Member {
+    /// The bytes of its text, at least one.
+    pub(crate) fn bytes(&self) -> usize {
+        let span = match self {
+            Member::Relation(relation) => &relation.span,
+            Member::Permission(permission) => &permission.span,
+            Member::Spread(name) => &name.span,
+        };
+        span.range.len().max(1)
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct RelationDeclaration {
     pub(crate) name: Ident,
     pub(crate) subjects: Vec<SubjectDeclaration>,
     pub(crate) doc: Option<String>,
+    pub(crate) span: Span,
 }
 
 #[derive(Debug)]
@@ -119,6 +132,7 @@ pub(crate) struct PermissionDeclaration {
     pub(crate) annotation_span: Option<Span>,
     pub(crate) expression: Option<Expression>,
     pub(crate) doc: Option<String>,
+    pub(crate) span: Span,
 }
 
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use super::suggest::did_you_mean;
 use super::tables::{Tables, Used};
 use crate::diagnostic::{DUPLICATE_MEMBER, Diagnostic, PARTIAL_CYCLE, Sink, TOO_DEEP, TOO_MANY_MEMBERS, UNKNOWN_PARTIAL};
 use crate::ir::Name;
-use crate::limits::{MAX_DEPTH, MAX_EXPANDED_MEMBERS};
+use crate::limits::{MAX_DEPTH, MAX_EXPANDED_BYTES};
 
 /// A relation or permission of a definition.
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +35,7 @@ pub(crate) struct Members<'m> {
 
 /// The members of every definition.
 pub(super) fn expand<'m>(tables: &Tables<'m>, used: &mut Used, sink: &mut Sink) -> BTreeMap<Name, Members<'m>> {
-    let mut budget = MAX_EXPANDED_MEMBERS;
+    let mut budget = MAX_EXPANDED_BYTES;
     let mut all = BTreeMap::new();
     for (name, block) in &tables.definitions {
         let mut expansion = Expansion { tables, used, sink, budget: &mut budget, members: Members::default(), path: Vec::new() };
@@ -74,9 +74,9 @@ impl<'m> Expansion<'_, 'm> {
                 if *self.budget == 0 {
                     return;
                 }
-                *self.budget -= 1;
+                *self.budget = self.budget.saturating_sub(member.bytes());
                 if *self.budget == 0 {
-                    let message = format!("partials add more than {MAX_EXPANDED_MEMBERS} members to the definitions");
+                    let message = format!("partials add more than {MAX_EXPANDED_BYTES} bytes to the definitions");
                     let error = Diagnostic::error(TOO_MANY_MEMBERS, &block.name.span, message);
                     self.sink.push(error.help("include fewer partials in partials"));
                     return;

@@ -1,7 +1,7 @@
 //! Permission expressions to rewrites.
 
 use super::collect::missing_use;
-use super::declaration::{Expression, ExpressionKind, Feature, Ident, Operator};
+use super::declaration::{Expression, ExpressionKind, Feature, Ident, Operator, RelationDeclaration, SubjectDeclaration};
 use super::expand::MemberRef;
 use super::resolve::Resolver;
 use super::suggest::did_you_mean;
@@ -126,16 +126,7 @@ impl Resolver<'_, '_> {
                 self.sink.push(error.also(&permission.name.span, "declared here").help(help));
             }
             Some(MemberRef::Relation(relation)) => {
-                for subject in &relation.subjects {
-                    if let Some(wildcard) = &subject.wildcard {
-                        let message = format!("`{}` allows a wildcard, which an arrow cannot follow", tupleset.name);
-                        let error = Diagnostic::error(ARROW_OVER_WILDCARD, &tupleset.span, message);
-                        let help = format!("take `{}:*` out of `{}`, or use another relation", subject.object_type.name, tupleset.name);
-                        self.sink.push(error.also(wildcard, "the wildcard").help(help));
-                    }
-                    self.ignored_relation(tupleset, target, subject);
-                }
-                self.target(relation.subjects.iter().map(|subject| &subject.object_type), tupleset, target);
+                self.arrow_from(object_type, relation, tupleset, target);
             }
         }
         match (member, quantifier) {
@@ -146,8 +137,31 @@ impl Resolver<'_, '_> {
         }
     }
 
+    /// Checks an arrow from a relation; one that was found in order is not looked at again.
+    fn arrow_from(&mut self, object_type: &Name, relation: &RelationDeclaration, tupleset: &Ident, target: &Ident) {
+        let key = (object_type.clone(), tupleset.name.clone(), target.name.clone());
+        if self.sound_arrows.contains(&key) {
+            return;
+        }
+        let mut sound = true;
+        for subject in &relation.subjects {
+            sound = sound && subject.wildcard.is_none() && subject.relation.is_none();
+            if let Some(wildcard) = &subject.wildcard {
+                let message = format!("`{}` allows a wildcard, which an arrow cannot follow", tupleset.name);
+                let error = Diagnostic::error(ARROW_OVER_WILDCARD, &tupleset.span, message);
+                let help = format!("take `{}:*` out of `{}`, or use another relation", subject.object_type.name, tupleset.name);
+                self.sink.push(error.also(wildcard, "the wildcard").help(help));
+            }
+            self.ignored_relation(tupleset, target, subject);
+        }
+        sound = self.target(relation, tupleset, target) && sound;
+        if sound {
+            self.sound_arrows.insert(key);
+        }
+    }
+
     /// Warns where an arrow follows `team#member`: it goes on from the team, whoever its members are.
-    fn ignored_relation(&mut self, tupleset: &Ident, target: &Ident, subject: &super::declaration::SubjectDeclaration) {
+    fn ignored_relation(&mut self, tupleset: &Ident, target: &Ident, subject: &SubjectDeclaration) {
         let Some(relation) = &subject.relation else { return };
         let object_type = &subject.object_type.name;
         let message = format!("`{}->{}` ignores the `#{}` of its subjects", tupleset.name, target.name, relation.name);
@@ -157,23 +171,24 @@ impl Resolver<'_, '_> {
         self.sink.push(warning.also(&subject.span, "allowed here").help(help));
     }
 
-    /// Warns where no type that the relation leads to has the target.
-    fn target<'a>(&mut self, types: impl Iterator<Item = &'a Ident>, tupleset: &Ident, target: &Ident) {
-        let types: Vec<&Name> = types.map(|object_type| &object_type.name).collect();
-        let tables: Vec<_> = types.iter().filter_map(|object_type| self.members.get(*object_type)).collect();
-        if tables.is_empty() || tables.iter().any(|members| members.by_name.contains_key(&target.name)) {
-            return;
+    /// Whether some type that the relation leads to has the target; warns where none has.
+    fn target(&mut self, relation: &RelationDeclaration, tupleset: &Ident, target: &Ident) -> bool {
+        let types = || relation.subjects.iter().map(|subject| &subject.object_type.name);
+        let tables = || types().filter_map(|object_type| self.members.get(object_type));
+        if tables().next().is_none() || tables().any(|members| members.by_name.contains_key(&target.name)) {
+            return true;
         }
-        let named: Vec<String> = types.iter().take(3).map(|object_type| format!("`{object_type}`")).collect();
-        let more = if types.len() > 3 { " and others" } else { "" };
+        if self.sink.is_full() {
+            self.sink.skip();
+            return false;
+        }
         let message = format!("no subject of `{}` has `{}`, so the arrow finds nobody", tupleset.name, target.name);
-        let mut warning = Diagnostic::warning(ARROW_WITHOUT_TARGET, &target.span, message);
-        if !self.sink.is_full() {
-            let names = tables.iter().flat_map(|members| members.by_name.keys());
-            let help = did_you_mean(&target.name, names);
-            warning = warning.help(help.unwrap_or_else(|| format!("`{}` leads to {}{more}", tupleset.name, named.join(", "))));
-        }
-        self.sink.push(warning);
+        let named: Vec<String> = types().take(3).map(|object_type| format!("`{object_type}`")).collect();
+        let more = if relation.subjects.len() > 3 { " and others" } else { "" };
+        let help = did_you_mean(&target.name, tables().flat_map(|members| members.by_name.keys()));
+        let warning = Diagnostic::warning(ARROW_WITHOUT_TARGET, &target.span, message);
+        self.sink.push(warning.help(help.unwrap_or_else(|| format!("`{}` leads to {}{more}", tupleset.name, named.join(", ")))));
+        false
     }
 }
 

@@ -101,7 +101,7 @@ impl Loader<'_> {
             PathProblem::Empty => (format!("`{path}` names no file"), "write the path of a schema file"),
             PathProblem::Absolute => (format!("`{path}` is not a relative path"), "imports are relative to the file that imports"),
             PathProblem::Escapes => (format!("`{path}` goes up with `..`"), "import only from this folder and those below it"),
-            PathProblem::Backslash => (format!("`{}` has a `\\`", path.escape_debug()), "separate folders with `/`"),
+            PathProblem::Backslash => (format!("`{}` has a `\\`", path.replace('\0', "\\0")), "separate folders with `/`"),
         };
         self.report(IMPORT_OUTSIDE, Some(at), message, help);
     }

@@ -33,7 +33,7 @@ pub(super) fn resolve<'m>(modules: &'m [Module], sink: &mut Sink) -> Resolved<'m
     let tables = Tables::new(modules, sink);
     let mut used = Used::default();
     let members = expand(&tables, &mut used, sink);
-    let mut resolver = Resolver { tables: &tables, members: &members, used: &mut used, sink };
+    let mut resolver = Resolver { tables: &tables, members: &members, used: &mut used, sink, sound_arrows: BTreeSet::new() };
     let mut schema = Schema::default();
     for (name, block) in &tables.definitions {
         let relations = resolver.members_of(name);
@@ -84,6 +84,8 @@ pub(super) struct Resolver<'r, 'm> {
     pub(super) members: &'r BTreeMap<Name, Members<'m>>,
     pub(super) used: &'r mut Used,
     pub(super) sink: &'r mut Sink,
+    /// Arrows that need no further look: type, relation, target.
+    pub(super) sound_arrows: BTreeSet<(Name, Name, Name)>,
 }
 
 impl Resolver<'_, '_> {

@@ -13,7 +13,11 @@ pub(crate) fn did_you_mean<S: AsRef<str>>(wrong: &str, candidates: impl IntoIter
             continue;
         }
         let distance = if text.eq_ignore_ascii_case(wrong) { 0 } else { strsim::osa_distance(text, wrong) };
-        if distance <= allowed && best.as_ref().is_none_or(|(least, _)| distance < *least) {
+        let nearer = best.as_ref().is_none_or(|(least, other)| {
+            // Of two at the same distance the longer one: letters are left out more often than added.
+            distance < *least || (distance == *least && text.len() > other.as_ref().len())
+        });
+        if distance <= allowed && nearer {
             best = Some((distance, candidate));
         }
     }
@@ -27,6 +31,7 @@ mod tests {
     #[test]
     fn a_typing_slip_is_mended_and_another_word_is_not() {
         assert_eq!(did_you_mean("usr", ["team", "user"]), Some("did you mean `user`?".to_owned()));
+        assert_eq!(did_you_mean("viewr", ["view", "viewer", "views"]), Some("did you mean `viewer`?".to_owned()));
         assert_eq!(did_you_mean("veiwer", ["viewer", "view"]), Some("did you mean `viewer`?".to_owned()));
         assert_eq!(did_you_mean("document", ["user", "team"]), None);
         assert_eq!(did_you_mean("a", ["zzz"]), None);

@@ -151,3 +151,54 @@ fn findings_beyond_the_limit_are_counted() {
     assert_eq!(found.len(), crate::limits::MAX_DIAGNOSTICS + 1);
     assert_eq!(found.last().map(|last| (last.code, last.message.as_str())), Some(("DH-S010", "200 more findings are not shown")));
 }
+
+/// The text compiles (or not) within a few seconds on a small stack.
+fn fast(name: &str, text: String) {
+    let name = name.to_owned();
+    let run = move || {
+        #[expect(clippy::disallowed_methods, reason = "the test is about time")]
+        let start = std::time::Instant::now();
+        assert!(text.len() <= crate::limits::MAX_SCHEMA_BYTES, "{name} is too long to be a test");
+        let sources = MemorySources::single(&text);
+        let compilation = compile(SINGLE_FILE, &sources);
+        let is_syntax = |diagnostic: &Diagnostic| diagnostic.code < "DH-S010" && diagnostic.code != "DH-S003" && diagnostic.is_error();
+        assert!(!compilation.diagnostics.iter().any(is_syntax), "{name} is not what it should be: {:?}", compilation.diagnostics.first());
+        let drawn = crate::render(&compilation.diagnostics, &sources, false);
+        assert!(drawn.len() < 1 << 22, "{name} is drawn with {} bytes", drawn.len());
+        println!("{name}: {:?}", start.elapsed());
+        assert!(start.elapsed() < std::time::Duration::from_secs(10), "{name} took {:?}", start.elapsed());
+    };
+    std::thread::Builder::new().stack_size(1 << 20).spawn(run).unwrap().join().unwrap();
+}
+
+#[test]
+fn large_and_hostile_schemas_compile_fast() {
+    let many = |count: usize, line: &dyn Fn(usize) -> String| (0..count).map(line).collect::<String>();
+    let types = many(900, &|i| format!("definition t{i}{{relation x:t0 permission y=x}}\n"));
+    let subjects = (0..900).map(|i| format!("t{i}")).collect::<Vec<_>>().join("|");
+    let arrows = many(20, &|i| format!("permission p{i}={}\n", ["r->x", "r->y", "r->no"].repeat(300).join("+")));
+    fast("arrows over many types", format!("{types}definition big{{relation r:{subjects} {arrows}}}"));
+    let ring = |body: &str, count: usize| {
+        many(count, &|i| format!("definition t{i}{{relation n:t{} relation a:t{i} {body}}}\n", (i * 7 + 1) % count))
+    };
+    fast("types that pile up around a ring", ring("permission p=a+n->p", 4_000));
+    fast("types that are cut around a ring", ring("permission p=a+n->p&n->p", 3_500));
+    fast("annotations around a ring", format!("use typechecking {}", ring("permission p:t1=a+n->p", 3_500)));
+    let empty = many(300, &|i| {
+        format!("permission e{i}={}&nil\n", (i + 1..i + 150).map(|j| format!("e{}", j % 300)).collect::<Vec<_>>().join("&"))
+    });
+    fast("empty permissions", format!("definition a{{{empty}}}"));
+    let heavy = many(40, &|i| format!("permission p{i}={}\n", ["a"; 900].join("+")));
+    fast(
+        "a heavy partial",
+        format!("use partial partial s{{relation a:d0 {heavy}}}{}", many(3_000, &|i| format!("definition d{i}{{...s}}\n"))),
+    );
+    fast(
+        "circle of partials",
+        format!("use partial definition d{{...p0}}{}", many(8_000, &|i| format!("partial p{i}{{...p{}}}\n", (i + 1) % 8_000))),
+    );
+    fast("subtracting", format!("definition a{{relation x:a {}}}", many(9_000, &|i| format!("permission p{i}=x-p{i}\n"))));
+    fast("unknown names", format!("definition a{{{}}}", many(12_000, &|i| format!("relation p{i}:zz{i}\n"))));
+    let deep = many(200, &|i| format!("permission p{i}={}x&nil{}\n", "(".repeat(90), "&x)+x".repeat(90)));
+    fast("deep permissions", format!("definition a{{relation x:a {deep}}}"));
+}

@@ -78,7 +78,7 @@ codes! {
     DUPLICATE_PARAMETER = "DH-S109", "parameter declared twice",
         "The parameters of a caveat have different names.", "caveat c(a int, a int) { a == 1 }";
     TOO_MANY_MEMBERS = "DH-S110", "partials add too much",
-        "All partials together may add 50,000 relations and permissions to the definitions.", "";
+        "All partials together may add 2 MiB of text to the definitions.", "";
 
     UNKNOWN_USE = "DH-S201", "unknown use flag",
         "The flags are `expiration`, `self`, `typechecking`, `partial` and `import`.", "use expirations definition user {}";
@@ -175,8 +175,6 @@ codes! {
     BAD_PARAMETER_TYPE = "DH-S701", "unknown parameter type",
         "The types are any, bool, int, uint, double, string, bytes, duration, timestamp, ipaddress, list<…> and map<…>.",
         "caveat c(a number) { a == 1 }";
-    EMPTY_CAVEAT = "DH-S702", "caveat without an expression",
-        "A caveat's body is one CEL expression that gives true or false.", "caveat c(a int) { }";
 }
 
 #[cfg(test)]

@@ -8,6 +8,9 @@ use annotate_snippets::{Annotation, AnnotationKind, Element, Group, Level, Rende
 use super::{Diagnostic, Label, Severity};
 use crate::source::Sources;
 
+/// Bytes that a label underlines at most; a longer range is marked by its beginning.
+const MAX_UNDERLINED: usize = 400;
+
 /// Draws each diagnostic with the lines it points at, a blank line between them; `color` puts terminal colours in.
 ///
 /// A file that `sources` no longer has is named without its lines.
@@ -62,7 +65,7 @@ fn group<'a>(diagnostic: &'a Diagnostic, texts: &'a BTreeMap<Arc<str>, Option<Ar
 }
 
 fn annotation<'a>(label: &'a Label, text: &str, primary: bool) -> Annotation<'a> {
-    let end = floor_boundary(text, label.range.end);
+    let end = floor_boundary(text, label.range.end.min(label.range.start.saturating_add(MAX_UNDERLINED)));
     let start = floor_boundary(text, label.range.start).min(end);
     let kind = if primary { AnnotationKind::Primary } else { AnnotationKind::Context };
     let annotation = kind.span(start..end);

@@ -57,8 +57,12 @@ impl Printer {
             self.level = 0;
         }
         let gap = before.map_or(Gap::Nothing, |before| self.gap(before, piece));
-        self.write_gap(gap);
-        self.write(piece);
+        let own_line = self.write_gap(gap);
+        if piece.kind.is_comment() {
+            self.comment(piece.token.text(), &"  ".repeat(own_line.unwrap_or_default()));
+        } else {
+            self.out.push_str(piece.token.text());
+        }
         self.after(piece);
     }
 
@@ -121,10 +125,14 @@ impl Printer {
         }
     }
 
-    fn write_gap(&mut self, gap: Gap) {
+    /// Writes white space; gives the indentation where the next piece begins a line.
+    fn write_gap(&mut self, gap: Gap) -> Option<usize> {
         let level = match gap {
-            Gap::Nothing => return,
-            Gap::Space => return self.out.push(' '),
+            Gap::Nothing => return self.out.is_empty().then_some(0),
+            Gap::Space => {
+                self.out.push(' ');
+                return None;
+            }
             Gap::Line(level) => level,
             Gap::Blank(level) => {
                 self.out.push('\n');
@@ -133,17 +141,7 @@ impl Printer {
         };
         self.out.push('\n');
         self.out.push_str(&"  ".repeat(level));
-    }
-
-    fn write(&mut self, piece: &Piece) {
-        let text = piece.token.text();
-        if !piece.kind.is_comment() {
-            return self.out.push_str(text);
-        }
-        let column = self.out.rsplit('\n').next().unwrap_or_default();
-        let indent: String = column.chars().map(|character| if character == ' ' { ' ' } else { '\0' }).collect();
-        let own_line = !indent.contains('\0');
-        self.comment(text, if own_line { &indent } else { "" });
+        Some(level)
     }
 
     /// Writes a comment. The further lines of a starred one are aligned below its star; those of another one stay as they are.

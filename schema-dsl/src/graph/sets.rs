@@ -1,5 +1,6 @@
 //! Sets of subject kinds for every relation: which types its subjects can have.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 
 use petgraph::algo::kosaraju_scc;
@@ -10,7 +11,7 @@ use super::{Dependency, DependencyKind, RelationGraph, RelationNode, tupleset_ty
 use crate::ir::{Name, Relation, Rewrite, Schema, SubjectShape};
 
 /// Words of sets that [`possible_sets`] may touch before it gives up: well under a second.
-const BUDGET_WORDS: usize = 100_000_000;
+const BUDGET_WORDS: usize = 30_000_000;
 
 /// A set of small numbers, as bits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +58,22 @@ impl Bits {
 pub(crate) struct NodeSets {
     universe: Universe,
     sets: BTreeMap<RelationNode, Bits>,
+    budget: Budget,
+}
+
+/// Words of sets that may still be touched.
+#[derive(Debug)]
+struct Budget(Cell<usize>);
+
+impl Budget {
+    /// Takes the cost of one set; at the end of the budget nothing is left, and the results are not to be used.
+    fn take(&self, universe: &Universe) {
+        self.0.set(self.0.get().saturating_sub(universe.size() / 64 + 16));
+    }
+
+    fn is_spent(&self) -> bool {
+        self.0.get() == 0
+    }
 }
 
 /// The numbers of the kinds of subjects: first the types, then the usersets that some relation allows.
@@ -102,10 +119,15 @@ impl NodeSets {
         self.sets.get(node).is_none_or(Bits::is_empty)
     }
 
-    /// Whether a part of a relation's rewrite can have no subject at all, given the sets of all relations.
+    /// Whether a part of a relation's rewrite can have no subject at all, given the sets of all relations. `false` where finding out
+    /// would cost too much.
     pub(crate) fn is_empty_rewrite(&self, schema: &Schema, object_type: &Name, relation: &Relation, rewrite: &Rewrite) -> bool {
-        let evaluator = Evaluator { schema, universe: &self.universe, object_type };
-        evaluator.rewrite(relation, rewrite, &|node| self.sets.get(node)).is_empty()
+        if self.budget.is_spent() {
+            return false;
+        }
+        let evaluator = Evaluator { schema, universe: &self.universe, object_type, budget: &self.budget };
+        let empty = evaluator.rewrite(relation, rewrite, &|node| self.sets.get(node)).is_empty();
+        empty && !self.budget.is_spent()
     }
 }
 
@@ -136,7 +158,7 @@ pub(crate) fn union_sets(schema: &Schema, graph: &RelationGraph, with_subtracted
     }
     let set_of = |index: &NodeIndex| by_node.get(index.index()).cloned().flatten().map(|set| (*set).clone());
     let sets = graph.index.iter().filter_map(|(node, index)| Some((node.clone(), set_of(index)?))).collect();
-    NodeSets { universe, sets }
+    NodeSets { universe, sets, budget: Budget(Cell::new(0)) }
 }
 
 /// The types that stand in a relation's own text: direct types, and its own type where it says `self`.
@@ -179,14 +201,15 @@ pub(crate) fn possible_sets(schema: &Schema, graph: &RelationGraph) -> Option<No
         queue.extend(graph.graph.node_weight(index));
     }
     let mut queued: std::collections::BTreeSet<&RelationNode> = queue.iter().copied().collect();
-    let mut budget = BUDGET_WORDS;
+    let budget = Budget(Cell::new(BUDGET_WORDS));
     while let Some(node) = queue.pop_front() {
         queued.remove(node);
         let Some(relation) = schema.relation(&node.object_type, &node.relation) else { continue };
-        let evaluator = Evaluator { schema, universe: &universe, object_type: &node.object_type };
-        let edges = graph.index.get(node).map_or(0, |index| graph.graph.edges(*index).count());
-        budget = budget.checked_sub((edges + 2) * (size / 64 + 8))?;
-        let set = evaluator.relation(relation, &|node| sets.get(node));
+        let evaluator = Evaluator { schema, universe: &universe, object_type: &node.object_type, budget: &budget };
+        let set = evaluator.rewrite(relation, &relation.rewrite, &|node| sets.get(node));
+        if budget.is_spent() {
+            return None;
+        }
         if sets.get(node) == Some(&set) {
             continue;
         }
@@ -200,23 +223,24 @@ pub(crate) fn possible_sets(schema: &Schema, graph: &RelationGraph) -> Option<No
             }
         }
     }
-    Some(NodeSets { universe, sets })
+    Some(NodeSets { universe, sets, budget })
 }
 
 struct Evaluator<'e> {
     schema: &'e Schema,
     universe: &'e Universe,
     object_type: &'e Name,
+    budget: &'e Budget,
 }
 
 impl Evaluator<'_> {
-    fn relation<'s>(&self, relation: &Relation, sets: &impl Fn(&RelationNode) -> Option<&'s Bits>) -> Bits {
-        self.rewrite(relation, &relation.rewrite, sets)
-    }
-
-    /// The set of a rewrite. As deep as the rewrite nests, which the compiler bounds.
+    /// The set of a rewrite; an empty one once the budget is spent. As deep as the rewrite nests, which the compiler bounds.
     fn rewrite<'s>(&self, relation: &Relation, rewrite: &Rewrite, sets: &impl Fn(&RelationNode) -> Option<&'s Bits>) -> Bits {
+        self.budget.take(self.universe);
         let mut set = Bits::empty(self.universe.size());
+        if self.budget.is_spent() {
+            return set;
+        }
         match rewrite {
             Rewrite::Nil => {}
             Rewrite::SelfObject => self.insert_type(self.object_type, &mut set),
@@ -230,6 +254,7 @@ impl Evaluator<'_> {
             Rewrite::Arrow { tupleset, target, quantifier: _ } => {
                 let types = self.schema.relation(self.object_type, tupleset).into_iter().flat_map(tupleset_types);
                 for object_type in types {
+                    self.budget.take(self.universe);
                     let node = RelationNode { object_type: object_type.clone(), relation: target.clone() };
                     if let Some(other) = sets(&node) {
                         set.unite(other);
@@ -248,6 +273,7 @@ impl Evaluator<'_> {
 
     fn direct<'s>(&self, relation: &Relation, sets: &impl Fn(&RelationNode) -> Option<&'s Bits>, set: &mut Bits) {
         for subject in &relation.direct {
+            self.budget.take(self.universe);
             match &subject.shape {
                 SubjectShape::Object | SubjectShape::Wildcard => self.insert_type(&subject.object_type, set),
                 SubjectShape::Userset(name) => {

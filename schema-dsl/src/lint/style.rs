@@ -26,8 +26,7 @@ fn mixed(expression: &Expression, sink: &mut Sink) {
                     let (outer_sign, inner_sign) = (sign(*operator), sign(inner));
                     let message = format!("`{inner_sign}` and `{outer_sign}` are mixed without parentheses");
                     let warning = Diagnostic::warning(MIXED_OPERATORS, &expression.span, message);
-                    let help =
-                        format!("`{inner_sign}` binds tighter than `{outer_sign}`: put this part in parentheses, or mean another one");
+                    let help = format!("`{inner_sign}` binds tighter than `{outer_sign}`: put parentheses around what belongs together");
                     sink.push(warning.also(&operand.span, "this is taken together").help(help));
                     continue;
                 }

@@ -39,7 +39,7 @@ pub(super) fn parse(file: &FileName, text: &str) -> (GreenNode, Vec<Diagnostic>)
     for open in &lexed.unterminated {
         let span = Span::new(file, open.start..open.end);
         let message = format!("this {} has no end", open.what);
-        parser.sink.push(Diagnostic::error(UNCLOSED, &span, message).help(format!("close it with `{}`", open.close)));
+        parser.sink.push(Diagnostic::error(UNCLOSED, &span, message).help(format!("close it with {}", quoted_mark(open.close))));
     }
     if let Some(at) = lexed.cut_at {
         let span = Span::new(file, at..at);
@@ -111,11 +111,27 @@ impl<'t> Parser<'t> {
         Span::new(self.file, range)
     }
 
+    fn last(&self) -> Option<&Token> {
+        self.next.checked_sub(1).and_then(|index| self.significant.get(index)).and_then(|index| self.tokens.get(*index))
+    }
+
+    /// The place of the last token taken.
+    fn span_of_last(&self) -> Span {
+        Span::new(self.file, self.last().map_or(0..0, |token| token.start..token.end))
+    }
+
     /// The place just after the last token taken.
     fn span_before(&self) -> Span {
-        let last = self.next.checked_sub(1).and_then(|index| self.significant.get(index)).and_then(|index| self.tokens.get(*index));
-        let end = last.map_or(0, |token| token.end);
+        let end = self.last().map_or(0, |token| token.end);
         Span::new(self.file, end..end)
+    }
+
+    /// Whether a statement was begun, and the next token is on another line and begins something new.
+    fn line_ended(&self) -> bool {
+        let (Some(last), Some(next)) = (self.last(), self.token(0)) else { return false };
+        let between = self.text.get(last.end..next.start).unwrap_or_default();
+        let begun = !matches!(last.kind, SyntaxKind::LBrace | SyntaxKind::RBrace | SyntaxKind::Semicolon);
+        begun && self.at_statement_end() && between.contains('\n')
     }
 
     /// Puts white space and comments before the next token into the tree.
@@ -179,6 +195,10 @@ impl<'t> Parser<'t> {
     fn expected(&mut self, what: &str) {
         let diagnostic = match self.current() {
             SyntaxKind::End => Diagnostic::error(UNEXPECTED, &self.span_before(), format!("expected {what}, found the end of the file")),
+            _ if self.line_ended() => {
+                let message = format!("expected {what}, found the end of the line");
+                Diagnostic::error(UNEXPECTED, &self.span_of_last(), message)
+            }
             SyntaxKind::Unknown => {
                 let found = self.token_text(0);
                 let message = format!("`{}` means nothing here; expected {what}", abridged(found));
@@ -302,6 +322,11 @@ fn name_problem(written: &str, prefixes: bool) -> Option<(String, &'static str)>
         let help = "white space, `:`, `#`, `@`, `*` and `[` have a meaning in relationships and cannot be part of a name";
         (format!("`{}` cannot be part of the name `{}`", character.escape_debug(), shown.escape_debug()), help)
     })
+}
+
+/// A mark in backticks, whatever it is.
+fn quoted_mark(mark: &str) -> String {
+    if mark == "`" { "a backtick".to_owned() } else { format!("`{mark}`") }
 }
 
 /// A piece of text, short enough for a message and in one line.

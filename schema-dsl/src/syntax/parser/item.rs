@@ -46,6 +46,7 @@ impl Parser<'_> {
             self.name("a flag after `use`", false);
         } else {
             self.expected("a flag after `use`");
+            self.abandon_item();
         }
         self.finish();
     }
@@ -54,8 +55,17 @@ impl Parser<'_> {
     fn import(&mut self) {
         self.start(SyntaxKind::Import);
         self.bump();
-        self.expect(SyntaxKind::Text, "the path of a file in quotes after `import`");
+        if !self.expect(SyntaxKind::Text, "the path of a file in quotes after `import`") {
+            self.abandon_item();
+        }
         self.finish();
+    }
+
+    /// Skips a declaration that is broken beyond this point.
+    fn abandon_item(&mut self) {
+        if !self.at_item() {
+            self.skip_until(Self::at_item);
+        }
     }
 
     /// `definition := ('definition' | 'partial') name '{' member* '}'`
