@@ -12,6 +12,7 @@ mod expect;
 mod problem;
 mod question;
 mod read;
+mod run;
 mod sources;
 mod yaml;
 
@@ -20,9 +21,10 @@ use std::path::{Path, PathBuf};
 use dhow_engine::tuple::{ObjectRef, Tuple};
 use dhow_schema::ir::Name;
 
-pub(crate) use expect::{ExcludedSubject, ExpectedSubject};
+pub(crate) use expect::ExpectedSubject;
 pub(crate) use problem::{Place, Problem, Problems};
-pub(crate) use question::{Question, QuestionError, parse_context};
+pub(crate) use question::{Question, parse_context};
+pub(crate) use run::{Failed, Run, run};
 pub(crate) use sources::{FolderSources, folder_of};
 
 /// A validation file, read.

@@ -4,6 +4,7 @@ mod check;
 mod diff;
 mod fmt;
 mod stored;
+mod test;
 
 use std::process::ExitCode;
 
@@ -22,6 +23,8 @@ pub(crate) enum SchemaCommand {
     Check(check::CheckSchema),
     /// Format schema files
     Fmt(fmt::FormatSchema),
+    /// Run the assertions and expectations of validation files
+    Test(test::TestSchema),
     /// Store a schema as the next version
     Write(stored::WriteSchema),
     /// Print a stored version
@@ -37,6 +40,7 @@ impl SchemaCommand {
         match self {
             Self::Check(arguments) => &arguments.output,
             Self::Fmt(arguments) => &arguments.output,
+            Self::Test(arguments) => &arguments.output,
             Self::Write(arguments) => &arguments.connection.output,
             Self::Read(arguments) => &arguments.connection.output,
             Self::Versions(arguments) => &arguments.connection.output,
@@ -53,6 +57,7 @@ pub(crate) async fn run(command: SchemaCommand, output: &Output) -> Result<ExitC
     match command {
         SchemaCommand::Check(arguments) => check::run(&arguments, output),
         SchemaCommand::Fmt(arguments) => fmt::run(&arguments, output),
+        SchemaCommand::Test(arguments) => test::run(&arguments, output),
         SchemaCommand::Write(arguments) => stored::write(arguments, output).await,
         SchemaCommand::Read(arguments) => stored::read(arguments, output).await,
         SchemaCommand::Versions(arguments) => stored::versions(arguments, output).await,

@@ -1,0 +1,280 @@
+//! Asks every question of a validation file against the engine, in memory.
+//!
+//! An assertion is one check. An expectation names everybody who has a permission: each subject that it lists must be in (or be in
+//! under a condition, where it says `[...]`), each relation that it names as a path must name that subject, and whoever else is found
+//! must be one of those that a listed wildcard stands for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dhow_engine::entry::{Body, Change, StoreId};
+use dhow_engine::eval::{Decision, EvalError, Evaluator};
+use dhow_engine::state::State;
+use dhow_engine::tuple::{ObjectRef, Subject, Timestamp, Tuple, TupleKey};
+use dhow_engine::validate;
+use dhow_schema::ir::{Name, Schema};
+use dhow_schema::value::Context;
+
+use super::expect::ExpectedSubject;
+use super::{Assertion, Expectation, Expected, LocatedSubject, Place, Problem, Problems, ValidationFile};
+
+/// What came out of a file.
+#[derive(Debug, Default)]
+pub(crate) struct Run {
+    /// Assertions executed, by what they expect.
+    pub(crate) allowed: usize,
+    pub(crate) denied: usize,
+    pub(crate) conditional: usize,
+    /// Entries of the `validation` map executed.
+    pub(crate) expectations: usize,
+    pub(crate) failures: Vec<Failed>,
+}
+
+impl Run {
+    /// Assertions executed.
+    pub(crate) fn assertions(&self) -> usize {
+        self.allowed + self.denied + self.conditional
+    }
+
+    /// Adds another file's numbers and failures.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.allowed += other.allowed;
+        self.denied += other.denied;
+        self.conditional += other.conditional;
+        self.expectations += other.expectations;
+        self.failures.extend(other.failures);
+    }
+}
+
+/// One thing that came out otherwise than expected.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    pub(crate) path: String,
+    pub(crate) place: Place,
+    /// The question as it stands in the file.
+    pub(crate) question: String,
+    pub(crate) expected: String,
+    pub(crate) got: String,
+    /// The path that decided, as a drawn tree; empty where there is none to show.
+    pub(crate) why: String,
+}
+
+/// Runs a file's questions at the time `now`.
+///
+/// # Errors
+/// When the schema does not compile or does not allow a relationship; nothing was asked then.
+pub(crate) fn run(file: &ValidationFile, now: Timestamp) -> Result<Run, Problems> {
+    let schema = compile(file)?;
+    let state = fold(file, &schema, now)?;
+    let runner = Runner { file, schema: &schema, state: &state, now };
+    let mut run = Run::default();
+    for assertion in &file.assertions {
+        match assertion.expected {
+            Expected::Allowed => run.allowed += 1,
+            Expected::Denied => run.denied += 1,
+            Expected::Conditional => run.conditional += 1,
+        }
+        run.failures.extend(runner.assertion(assertion));
+    }
+    for expectation in &file.expectations {
+        run.expectations += 1;
+        run.failures.extend(runner.expectation(expectation));
+    }
+    Ok(run)
+}
+
+fn compile(file: &ValidationFile) -> Result<Schema, Problems> {
+    let sources = file.schema.sources();
+    let compilation = dhow_schema::compile(sources.main_name(), &sources);
+    compilation.schema.ok_or_else(|| {
+        let errors: Vec<_> = compilation.diagnostics.into_iter().filter(dhow_schema::Diagnostic::is_error).collect();
+        Problems { path: file.path.display().to_string(), problems: Vec::new(), rendered_schema: sources.render(&errors, true) }
+    })
+}
+
+/// Changes in one entry of the fold.
+const CHANGES: usize = 100;
+
+/// The file's relationships as a state; of two with the same key the later one counts.
+fn fold(file: &ValidationFile, schema: &Schema, now: Timestamp) -> Result<State, Problems> {
+    let mut problems = Vec::new();
+    let mut tuples: BTreeMap<TupleKey, Tuple> = BTreeMap::new();
+    for located in &file.tuples {
+        match validate::admit(schema, &located.tuple) {
+            Ok(tuple) => {
+                tuples.insert(tuple.key.clone(), tuple);
+            }
+            Err(refused) => {
+                let mut problem = Problem::new(refused.code(), located.place, format!("`{}`: {refused}", located.tuple));
+                problem.help = refused.help();
+                problems.push(problem);
+            }
+        }
+    }
+    let mut state = State::genesis(StoreId([0; 16]));
+    let tuples: Vec<Tuple> = tuples.into_values().collect();
+    for part in tuples.chunks(CHANGES) {
+        let body = Body::Changes(part.iter().cloned().map(Change::created).collect());
+        let next = state.next_entry(now, "", "", body).and_then(|entry| state.apply(&entry));
+        match next {
+            Ok(next) => state = next,
+            Err(error) => problems.push(Problem::new("fold", Place { line: 1, column: 1 }, format!("the relationships cannot be stored: {error}"))),
+        }
+    }
+    if problems.is_empty() {
+        Ok(state)
+    } else {
+        Err(Problems { path: file.path.display().to_string(), problems, rendered_schema: String::new() })
+    }
+}
+
+struct Runner<'a> {
+    file: &'a ValidationFile,
+    schema: &'a Schema,
+    state: &'a State,
+    now: Timestamp,
+}
+
+impl Runner<'_> {
+    fn check(&self, key: &TupleKey, context: &Context) -> Result<Decision, EvalError> {
+        Evaluator::new(self.schema, self.state, self.now, context).check(key)
+    }
+
+    fn failed(&self, place: Place, question: String, expected: String, got: String) -> Failed {
+        Failed { path: self.file.path.display().to_string(), place, question, expected, got, why: String::new() }
+    }
+
+    fn assertion(&self, assertion: &Assertion) -> Option<Failed> {
+        let question = &assertion.question;
+        let got = self.check(&question.key, &question.context);
+        let right = match (&got, assertion.expected) {
+            (Ok(Decision::Allowed), Expected::Allowed)
+            | (Ok(Decision::Denied), Expected::Denied)
+            | (Ok(Decision::Conditional { .. }), Expected::Conditional) => true,
+            (Ok(Decision::Allowed | Decision::Denied | Decision::Conditional { .. }) | Err(_), _) => false,
+        };
+        if right {
+            return None;
+        }
+        let expected = match assertion.expected {
+            Expected::Allowed => "allowed",
+            Expected::Denied => "denied",
+            Expected::Conditional => "conditional",
+        };
+        let mut failed = self.failed(assertion.place, assertion.text.clone(), expected.to_owned(), said(&got));
+        failed.why = self.why(&question.key, &question.context);
+        Some(failed)
+    }
+
+    /// Everything about one expectation that is not as it says.
+    fn expectation(&self, expectation: &Expectation) -> Vec<Failed> {
+        let mut failures = Vec::new();
+        let asked = format!("{}#{}", expectation.object, expectation.permission);
+        for subject in &expectation.subjects {
+            failures.extend(self.listed_subject(expectation, subject));
+        }
+        match self.everybody(&expectation.object, &expectation.permission) {
+            Ok(found) => failures.extend(self.unlisted_subjects(expectation, &asked, found)),
+            Err(error) => failures.push(self.failed(expectation.place, asked, "an answer".to_owned(), said(&Err(error)))),
+        }
+        failures
+    }
+
+    fn key(expectation: &Expectation, subject: &Subject) -> Option<TupleKey> {
+        TupleKey::new(expectation.object.clone(), expectation.permission.clone(), subject.clone()).ok()
+    }
+
+    fn listed_subject(&self, expectation: &Expectation, listed: &LocatedSubject) -> Vec<Failed> {
+        let ExpectedSubject { subject, conditional, excluded, paths } = &listed.expected;
+        let mut failures = Vec::new();
+        let mut ask = |subject: &Subject, expected: Expected| {
+            let Some(key) = Self::key(expectation, subject) else { return };
+            let text = format!("{key}  ({})", listed.text);
+            let context = Context::new();
+            let question = super::Question { key, context };
+            failures.extend(self.assertion(&Assertion { expected, question, text, place: listed.place }));
+        };
+        ask(subject, if *conditional { Expected::Conditional } else { Expected::Allowed });
+        for one in excluded {
+            // Who is left out only under a condition is in only under a condition, too.
+            ask(&one.subject, if one.conditional { Expected::Conditional } else { Expected::Denied });
+        }
+        for (object, relation) in paths {
+            if !self.names(object, relation, subject) {
+                let expected = format!("a relationship of {object}#{relation} that names {subject}");
+                failures.push(self.failed(listed.place, listed.text.clone(), expected, "there is none".to_owned()));
+            }
+        }
+        failures
+    }
+
+    /// Whether an unexpired tuple of the relation names the subject, or everybody of its type.
+    fn names(&self, object: &ObjectRef, relation: &Name, subject: &Subject) -> bool {
+        let everybody = if subject.is_object() { Subject::wildcard(subject.object_type().clone()).ok() } else { None };
+        [Some(subject.clone()), everybody].into_iter().flatten().any(|subject| {
+            let key = TupleKey::new(object.clone(), relation.clone(), subject);
+            key.is_ok_and(|key| self.state.get(&key).is_some_and(|tuple| !tuple.is_expired(self.now)))
+        })
+    }
+
+    /// Who was found and is not expected.
+    fn unlisted_subjects(&self, expectation: &Expectation, asked: &str, found: BTreeMap<Subject, Decision>) -> Vec<Failed> {
+        let listed: BTreeSet<&Subject> = expectation.subjects.iter().map(|one| &one.expected.subject).collect();
+        let stands_for = |subject: &Subject| {
+            subject.is_object()
+                && expectation.subjects.iter().any(|one| {
+                    let expected = &one.expected;
+                    expected.subject.is_wildcard()
+                        && expected.subject.object_type() == subject.object_type()
+                        && !expected.excluded.iter().any(|excluded| excluded.subject == *subject)
+                })
+        };
+        let unexpected = found.into_iter().filter(|(subject, _)| !listed.contains(subject) && !stands_for(subject));
+        unexpected
+            .map(|(subject, decision)| {
+                let expected = format!("that `{subject}` is not in, or is listed");
+                let mut failed = self.failed(expectation.place, format!("{asked}@{subject}"), expected, said(&Ok(decision)));
+                if let Some(key) = Self::key(expectation, &subject) {
+                    failed.why = self.why(&key, &Context::new());
+                }
+                failed
+            })
+            .collect()
+    }
+
+    /// Everybody who is in, or is in under a condition, of every type and shape that the schema allows as a subject.
+    fn everybody(&self, object: &ObjectRef, permission: &Name) -> Result<BTreeMap<Subject, Decision>, EvalError> {
+        let mut found = BTreeMap::new();
+        let asked = Subject::userset(object.clone(), permission.clone()).ok();
+        let candidates: BTreeSet<&Subject> = self.file.tuples.iter().map(|one| one.tuple.key.subject()).collect();
+        for subject in candidates {
+            if asked.as_ref() == Some(subject) {
+                continue;
+            }
+            let Ok(key) = TupleKey::new(object.clone(), permission.clone(), subject.clone()) else { continue };
+            let decision = self.check(&key, &Context::new())?;
+            if !decision.is_denied() {
+                found.insert(subject.clone(), decision);
+            }
+        }
+        Ok(found)
+    }
+
+    fn why(&self, _key: &TupleKey, _context: &Context) -> String {
+        String::new()
+    }
+}
+
+/// An answer in words.
+fn said(answer: &Result<Decision, EvalError>) -> String {
+    match answer {
+        Ok(Decision::Allowed) => "allowed".to_owned(),
+        Ok(Decision::Denied) => "denied".to_owned(),
+        Ok(Decision::Conditional { missing }) => {
+            format!("conditional (it hangs on {})", missing.iter().map(|name| &**name).collect::<Vec<_>>().join(", "))
+        }
+        Err(error) => {
+            let help = error.help().map_or_else(String::new, |help| format!("; {help}"));
+            format!("error[{}]: {error}{help}", error.code())
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Runs the decision suites of another engine, and our own models, through `dhow schema test`.
+//!
+//! The suites lie outside of the project: in the folder that DHOW_CONFORMANCE names, by default beside the project. Only where that
+//! folder is absent are they skipped. Where its README has a table of files and assertions, those numbers must be reached; and
+//! always every file must be read, and every question in it must be asked.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// The suites in the format that `dhow schema test` reads.
+const SUITES: [&str; 2] = ["spicedb", "spicedb-random"];
+
+#[expect(clippy::disallowed_methods, reason = "a test's data folder is no configuration of the program")]
+fn conformance_folder() -> PathBuf {
+    let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/conformance");
+    std::env::var("DHOW_CONFORMANCE").map_or_else(|_| default(), PathBuf::from)
+}
+
+/// Prints a line of every run, also of one that succeeds: the test harness keeps what `println!` prints to itself.
+fn say(line: &str) {
+    std::io::Write::write_all(&mut std::io::stderr(), format!("{line}\n").as_bytes()).unwrap();
+}
+
+/// Runs a folder; gives the failures as text and the summary of the folder.
+fn run(folder: &Path) -> (i32, String, Value) {
+    let output = Command::new(env!("CARGO_BIN_EXE_dhow")).args(["schema", "test", "--output", "json"]).arg(folder).output().unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    let (failures, last) = stdout.trim_end().rsplit_once('\n').unwrap_or(("", stdout.trim_end()));
+    let summary: Value = serde_json::from_str(last).unwrap_or_else(|_| panic!("no summary: {stdout}"));
+    let summary = summary["summary"].as_object().unwrap().values().next().unwrap().clone();
+    (output.status.code().unwrap(), failures.to_owned(), summary)
+}
+
+/// The questions of a folder's files, counted without reading YAML: the list items below `assertions` and `validation`.
+fn questions(folder: &Path) -> (u64, u64) {
+    let (mut files, mut questions) = (0, 0);
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "yaml") {
+            continue;
+        }
+        files += 1;
+        let text = std::fs::read_to_string(path).unwrap();
+        let mut asking = false;
+        for line in text.lines() {
+            if !line.is_empty() && !line.starts_with([' ', '-', '#']) {
+                asking = line.starts_with("assertions:");
+            }
+            questions += u64::from(asking && line.trim_start().starts_with("- "));
+        }
+    }
+    (files, questions)
+}
+
+/// Files and assertions of a suite by the README's table: `| spicedb/ | 32 | 182 (allowed …) |`.
+fn promised(root: &Path, suite: &str) -> Option<(u64, u64)> {
+    let readme = std::fs::read_to_string(root.join("README.md")).ok()?;
+    let row = readme.lines().find(|line| line.starts_with(&format!("| `{suite}/`")))?;
+    let mut cells = row.split('|').skip(2).map(|cell| cell.trim().split(' ').next().unwrap_or_default().replace(',', ""));
+    Some((cells.next()?.parse().ok()?, cells.next()?.parse().ok()?))
+}
+
+#[test]
+fn every_answer_of_the_suites_is_ours() {
+    let root = conformance_folder();
+    if !root.exists() {
+        say(&format!("SKIPPED: there is no folder {}; DHOW_CONFORMANCE names it", root.display()));
+        return;
+    }
+    for suite in SUITES {
+        let folder = root.join(suite);
+        let (code, failures, summary) = run(&folder);
+        assert_eq!(code, 0, "{suite}: {failures}\n{summary}");
+        let count = |field: &str| summary[field].as_u64().unwrap();
+        let (files, questions) = questions(&folder);
+        assert!(files > 0 && questions > 0, "{suite} is empty");
+        assert_eq!((count("files"), count("assertions")), (files, questions), "{suite} was not read to its end");
+        if let Some(promised) = promised(&root, suite) {
+            assert_eq!((files, questions), promised, "{suite} is not what its README says");
+        }
+        say(&format!(
+            "{suite}: {files} files, {questions} assertions as expected ({} allowed, {} denied, {} conditional), {} expectations",
+            count("allowed"),
+            count("denied"),
+            count("conditional"),
+            count("expectations")
+        ));
+    }
+}
+
+#[test]
+fn our_own_models_decide_as_they_say() {
+    let testdata = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata");
+    for model in ["registry", "filetree", "saas"] {
+        let (code, failures, summary) = run(&testdata.join(model));
+        assert_eq!(code, 0, "{model}: {failures}\n{summary}");
+        let (assertions, expectations) = (summary["assertions"].as_u64().unwrap(), summary["expectations"].as_u64().unwrap());
+        assert!(assertions > 0 && expectations > 0, "{model}: {summary}");
+        say(&format!("{model}: {assertions} assertions and {expectations} expectations as expected"));
+    }
+}
+
+#[test]
+fn a_wrong_expectation_is_reported_with_its_line_and_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = concat!(
+        "schema: |-\n  definition user {}\n  definition doc {\n    relation viewer: user | user:*\n    relation banned: user\n",
+        "    permission view = viewer - banned\n  }\n",
+        "relationships: |-\n  doc:a#viewer@user:ada\n  doc:a#viewer@user:bob\n  doc:b#viewer@user:*\n",
+        "assertions:\n  assertTrue:\n    - doc:a#view@user:ada\n    - doc:a#view@user:eve\n  assertCaveated:\n    - doc:a#veiw@user:eve\n",
+        "validation:\n  doc:a#view:\n    - \"[user:ada] is <doc:a#banned>\"\n  doc:b#view:\n    - \"[user:* - {user:ada}] is <doc:b#viewer>\"\n",
+    );
+    std::fs::write(folder.path().join("wrong.yaml"), text).unwrap();
+    let (code, failures, summary) = run(folder.path());
+    assert_eq!(code, 1);
+    let failures: Vec<Value> = failures.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let found: Vec<(u64, &str)> = failures.iter().map(|one| (one["line"].as_u64().unwrap(), one["got"].as_str().unwrap())).collect();
+    assert_eq!(
+        found,
+        [
+            (15, "denied"),
+            (17, "error[unknown_relation]: type `doc` has no relation or permission `veiw`; did you mean `view`?"),
+            (20, "there is none"),
+            (19, "allowed"),
+            (22, "allowed"),
+            (21, "allowed"),
+        ]
+    );
+    assert_eq!(failures[3]["question"], "doc:a#view@user:bob");
+    assert_eq!((summary["assertions"].as_u64(), summary["failed"].as_u64()), (Some(3), Some(6)));
+}
+
+#[test]
+fn a_file_that_cannot_be_used_is_no_success() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |text: &str| std::fs::write(folder.path().join("case.yaml"), text).unwrap();
+    for text in [
+        "schema: |-\n  definition user {}\n  definition doc { relation viewer: usr }\n",
+        "schema: |-\n  definition user {}\nrelationships: |-\n  doc:a#viewer@user:ada\n",
+        "schema: |-\n  definition user {}\nassertion: []\n",
+    ] {
+        write(text);
+        let (code, failures, summary) = run(folder.path());
+        assert_eq!((code, summary["unusable"].as_u64()), (2, Some(1)), "{text}\n{failures}");
+        assert!(failures.contains("case.yaml:3:") || failures.contains("case.yaml:4:"), "{failures}");
+    }
+    let empty = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_dhow")).args(["schema", "test"]).arg(empty.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+}
