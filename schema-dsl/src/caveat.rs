@@ -141,6 +141,14 @@ impl Caveat {
     /// converted to the declared types. Pure: the same contexts give the same outcome everywhere.
     #[must_use]
     pub fn evaluate(&self, stored: &Context, request: &Context) -> Outcome {
+        let mut budget = COST_LIMIT;
+        self.evaluate_within(stored, request, &mut budget)
+    }
+
+    /// As [`evaluate`](Self::evaluate), with a budget that many evaluations of one request share: each takes its estimate from it,
+    /// and is refused where less is left (or the estimate exceeds [`COST_LIMIT`]).
+    #[must_use]
+    pub fn evaluate_within(&self, stored: &Context, request: &Context, budget: &mut u64) -> Outcome {
         let mut bindings = BTreeMap::new();
         for name in self.references() {
             let (Some(value), Some(declared)) = (stored.get(name).or_else(|| request.get(name)), self.parameters.get(name)) else {
@@ -155,9 +163,11 @@ impl Caveat {
             };
         }
         let cost = self.expression.cost(&bindings);
-        if cost > COST_LIMIT {
-            return Outcome::Error(EvaluationError::Cost { caveat: self.name.clone(), cost, limit: COST_LIMIT });
+        let limit = COST_LIMIT.min(*budget);
+        if cost > limit {
+            return Outcome::Error(EvaluationError::Cost { caveat: self.name.clone(), cost, limit });
         }
+        *budget -= cost;
         self.outcome(self.expression.evaluate(&bindings))
     }
 
@@ -221,7 +231,7 @@ fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Opt
     candidates
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= 1.max(candidate.len() / 3))
+        .filter(|(distance, candidate)| *distance <= name.len().max(candidate.len()) / 3)
         .min()
         .map(|(_, candidate)| candidate)
 }

@@ -112,7 +112,7 @@ pub(super) fn environment(variables: &BTreeMap<String, CelType>, patterns: Patte
     }
     let patterns = Arc::new(patterns);
     let matches = move |arguments: &[Value]| pattern::matches(arguments, &patterns);
-    env.add_function(implemented(standard_function("matches"), Arc::new(matches)));
+    env.add_function(implemented(standard_function("matches"), &(Arc::new(matches) as Implementation)));
     env
 }
 
@@ -126,6 +126,7 @@ pub(super) fn function_names(env: &Env) -> Vec<&str> {
 
 type Implementation = Arc<dyn Fn(&[Value]) -> Value + Send + Sync>;
 
+#[expect(clippy::iter_over_hash_type, reason = "what is copied goes into maps again")]
 static BASE: LazyLock<Env> = LazyLock::new(|| {
     let standard = Env::with_standard_library();
     let mut env = Env::new();
@@ -136,10 +137,10 @@ static BASE: LazyLock<Env> = LazyLock::new(|| {
         match name.as_str() {
             // Comes with the patterns of each caveat.
             "matches" => {}
-            "duration" => env.add_function(implemented(declaration.clone(), Arc::new(clock::duration))),
-            "timestamp" => env.add_function(implemented(declaration.clone(), Arc::new(clock::timestamp))),
+            "duration" => env.add_function(implemented(declaration.clone(), &(Arc::new(clock::duration) as Implementation))),
+            "timestamp" => env.add_function(implemented(declaration.clone(), &(Arc::new(clock::timestamp) as Implementation))),
             name => match clock::accessor(name) {
-                Some(accessor) => env.add_function(implemented(declaration.clone(), Arc::new(accessor))),
+                Some(accessor) => env.add_function(implemented(declaration.clone(), &(Arc::new(accessor) as Implementation))),
                 None => env.add_function(declaration.clone()),
             },
         }
@@ -160,7 +161,7 @@ fn standard_function(name: &str) -> FunctionDecl {
 
 /// The declaration with one implementation for each way of calling it. cel-core picks by number of arguments, not by type, and
 /// tries one after the other until one succeeds: so each way gets the whole function, once.
-fn implemented(mut declaration: FunctionDecl, implementation: Implementation) -> FunctionDecl {
+fn implemented(mut declaration: FunctionDecl, implementation: &Implementation) -> FunctionDecl {
     let mut ways = Vec::new();
     for overload in &mut declaration.overloads {
         let way = (overload.is_member, overload.params.len());
@@ -196,10 +197,9 @@ fn index(arguments: &[Value]) -> Value {
         },
         [Value::Map(entries), key] => {
             let Some(key) = map_key(key) else {
-                return match key {
-                    Value::Double(_) => Value::error(EvalError::key_not_found(&key.to_string())),
-                    _ => no_overload("[]", arguments),
-                };
+                // A fraction is a number like others, just no key of any map.
+                let is_number = matches!(key, Value::Double(_));
+                return if is_number { Value::error(EvalError::key_not_found(&key.to_string())) } else { no_overload("[]", arguments) };
             };
             match entries.get_with_numeric_coercion(&key) {
                 Some(found) => found.clone(),

@@ -4,6 +4,10 @@ use super::*;
 use crate::value::context_from_json_object;
 
 mod conformance;
+mod cost;
+mod hostile;
+mod issues;
+mod soundness;
 
 fn caveat(parameters: &str, expression: &str) -> Caveat {
     try_caveat(parameters, expression).unwrap_or_else(|issues| panic!("{expression}: {issues:#?}"))

@@ -1,4 +1,5 @@
 //! Walking and rewriting cel-core's syntax tree.
+#![expect(clippy::wildcard_enum_match_arm, reason = "kinds of expressions that are not named are taken as they are")]
 
 use cel_core::{ComprehensionData, Expr, ListElement, MapEntry, SpannedExpr, StructField};
 

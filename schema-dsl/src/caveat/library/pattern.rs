@@ -28,9 +28,12 @@ pub(in crate::caveat) fn compile(pattern: &str) -> Result<Regex, &'static str> {
     }
     let mut builder = RegexBuilder::new(&translate(pattern));
     builder.size_limit(MAX_COMPILED_BYTES).dfa_size_limit(MAX_CACHE_BYTES).nest_limit(MAX_NESTING);
-    builder.build().map_err(|error| match error {
-        regex::Error::CompiledTooBig(_) => "the regular expression is too large when compiled",
-        _ => "the regular expression does not follow RE2's syntax",
+    builder.build().map_err(|error| {
+        if matches!(error, regex::Error::CompiledTooBig(_)) {
+            "the regular expression is too large when compiled"
+        } else {
+            "the regular expression does not follow RE2's syntax"
+        }
     })
 }
 
