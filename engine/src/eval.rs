@@ -8,13 +8,18 @@
 //! **Invariant:** what a question costs is counted in steps and bounded ([`Limits`]); nothing recurses over data.
 
 pub use check::{Decision, EvalError, Evaluator, Limits};
+pub use expand::{ExpandedTuple, ExpandedUserset, Expansion, Operand, UsersetIndex};
+pub use lists::{Exclusion, ListedObject, ListedPermission, ListedSubject, Page, PageRequest};
 pub use meter::Stopped;
 pub use view::{Edges, GraphView, Overlay};
 
 mod build;
 mod check;
 mod circuit;
+mod expand;
+mod lists;
 mod meter;
+mod tree;
 mod view;
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dhow_schema::caveat::ContextError;
-use dhow_schema::ir::{Name, Relation, Schema, SubjectShape, SubjectType};
+use dhow_schema::ir::{Name, Relation, Schema, SubjectType};
 
 use crate::filter::TupleFilter;
 use crate::state::{Shape, State};
@@ -200,7 +200,8 @@ pub fn find_type(schema: &Schema, object_type: &Name) -> Result<(), UnknownName>
     if schema.definitions.contains_key(object_type) { Ok(()) } else { Err(unknown_type(schema, object_type)) }
 }
 
-fn find_subject(schema: &Schema, subject: &Subject) -> Result<(), UnknownName> {
+/// Whether the schema knows the names of a subject.
+pub(crate) fn find_subject(schema: &Schema, subject: &Subject) -> Result<(), UnknownName> {
     match subject.relation() {
         Some(relation) => find_relation(schema, subject.object_type(), relation).map(|_| ()),
         None => find_type(schema, subject.object_type()),
@@ -311,17 +312,6 @@ fn context_orphans(next: &Schema, caveat: &Name, shape: &Shape, state: &State) -
             .count += 1;
     }
     orphans
-}
-
-/// What kinds of subject there are to ask for: a type's objects, or the usersets of one of its relations.
-///
-/// # Errors
-/// When the schema does not have the names.
-pub fn check_subject_kind(schema: &Schema, object_type: &Name, shape: &SubjectShape) -> Result<(), UnknownName> {
-    match shape {
-        SubjectShape::Userset(relation) => find_relation(schema, object_type, relation).map(|_| ()),
-        SubjectShape::Object | SubjectShape::Wildcard => find_type(schema, object_type),
-    }
 }
 
 #[cfg(test)]

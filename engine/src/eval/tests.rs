@@ -1,5 +1,6 @@
 use super::*;
 use crate::entry::{Body, Change, StoreId};
+use crate::filter::TupleFilter;
 use crate::state::State;
 use crate::time::Timestamp;
 use crate::tuple::{Tuple, TupleKey};
@@ -9,9 +10,17 @@ use std::collections::BTreeMap;
 
 /// A schema and tuples to ask.
 struct Bench {
+    text: String,
     schema: Schema,
     state: State,
     context: Context,
+}
+
+impl std::fmt::Debug for Bench {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "{}\n{:?}", self.text, self.context)?;
+        self.state.scan(&TupleFilter::default(), None).try_for_each(|tuple| writeln!(f, "{tuple}"))
+    }
 }
 
 impl Bench {
@@ -20,8 +29,8 @@ impl Bench {
     }
 
     /// Tuples are stored as they are: some tests store what the schema does not allow.
-    fn of(schema: &str, tuples: impl IntoIterator<Item = Tuple>) -> Self {
-        let schema = dhow_schema::compile_str(schema).unwrap_or_else(|error| panic!("{error}"));
+    fn of(text: &str, tuples: impl IntoIterator<Item = Tuple>) -> Self {
+        let schema = dhow_schema::compile_str(text).unwrap_or_else(|error| panic!("{error}"));
         let by_key: BTreeMap<TupleKey, Tuple> = tuples.into_iter().map(|tuple| (tuple.key.clone(), tuple)).collect();
         let mut state = State::genesis(StoreId([1; 16]));
         let tuples: Vec<Tuple> = by_key.into_values().collect();
@@ -29,7 +38,7 @@ impl Bench {
             let changes = chunk.iter().cloned().map(Change::created).collect();
             state = state.apply(&state.next_entry(Timestamp::MIN, "", "", Body::Changes(changes)).unwrap()).unwrap();
         }
-        Self { schema, state, context: Context::new() }
+        Self { text: text.to_owned(), schema, state, context: Context::new() }
     }
 
     fn with(mut self, json: &str) -> Self {
@@ -64,3 +73,6 @@ fn shown(decision: Result<Decision, EvalError>) -> String {
 }
 
 mod check;
+mod expand;
+mod laws;
+mod lists;
