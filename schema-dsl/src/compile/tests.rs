@@ -199,6 +199,6 @@ fn large_and_hostile_schemas_compile_fast() {
     );
     fast("subtracting", format!("definition a{{relation x:a {}}}", many(9_000, &|i| format!("permission p{i}=x-p{i}\n"))));
     fast("unknown names", format!("definition a{{{}}}", many(12_000, &|i| format!("relation p{i}:zz{i}\n"))));
-    let deep = many(200, &|i| format!("permission p{i}={}x&nil{}\n", "(".repeat(90), "&x)+x".repeat(90)));
+    let deep = many(150, &|i| format!("permission p{i}={}x&nil{}\n", "(".repeat(90), "&x)+x".repeat(90)));
     fast("deep permissions", format!("definition a{{relation x:a {deep}}}"));
 }
