@@ -1,9 +1,9 @@
-//! Every schema of the conformance folders compiles without errors, and survives the formatter.
+//! Every schema of the conformance folders compiles without errors, and survives the formatter and the printer.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::path::{Path, PathBuf};
 
-use dhow_schema::{MemorySources, compile, render};
+use dhow_schema::{MemorySources, compile, compile_str, diff, format, print, render};
 
 /// The folder named by `DHOW_CONFORMANCE`, or the default beside the project.
 fn folder() -> PathBuf {
@@ -38,6 +38,19 @@ fn every_conformance_schema_compiles() {
             let sources = MemorySources::single(&text);
             let compilation = compile("schema", &sources);
             assert!(compilation.schema.is_some(), "{file}\n{}", render(&compilation.diagnostics, &sources, false));
+            survives(&file, &text);
         }
+    }
+}
+
+/// Formatting and printing keep the meaning; formatting twice changes nothing.
+fn survives(file: &str, text: &str) {
+    let schema = compile_str(text).unwrap();
+    let formatted = format(text).unwrap();
+    assert_eq!(format(&formatted).as_deref(), Ok(&*formatted), "{file}");
+    for text in [formatted, print::to_native(&schema).unwrap()] {
+        let again = compile_str(&text).unwrap();
+        assert_eq!(diff(&schema, &again), [], "{file}");
+        assert_eq!(schema.definitions, again.definitions, "{file}");
     }
 }

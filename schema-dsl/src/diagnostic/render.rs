@@ -80,3 +80,59 @@ fn floor_boundary(text: &str, at: usize) -> usize {
     }
     at
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::MemorySources;
+    use crate::{SourceError, compile};
+
+    fn two_files() -> MemorySources {
+        let mut sources = MemorySources::new();
+        sources.insert("main.zed", "use import\nimport \"user.zed\"\ndefinition user {}\n");
+        sources.insert("user.zed", "// é\ndefinition user {}\n");
+        sources
+    }
+
+    #[test]
+    fn a_finding_points_into_every_file_concerned() {
+        let sources = two_files();
+        let drawn = render(&compile("main.zed", &sources).diagnostics, &sources, false);
+        let expected = "error[DH-S101]: definition `user` is declared twice
+ --> main.zed:3:12
+  |
+3 | definition user {}
+  |            ^^^^
+  |
+ ::: user.zed:2:12
+  |
+2 | definition user {}
+  |            ---- first here
+  |
+  = help: remove one, or give it another name
+";
+        assert!(drawn == expected, "{drawn}");
+    }
+
+    #[test]
+    fn colours_are_put_in_only_when_asked_for() {
+        let sources = two_files();
+        let diagnostics = compile("main.zed", &sources).diagnostics;
+        assert!(render(&diagnostics, &sources, true).contains('\u{1b}'));
+        assert!(!render(&diagnostics, &sources, false).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn a_finding_without_a_place_and_a_file_that_is_gone_are_drawn_all_the_same() {
+        let mut sources = MemorySources::new();
+        sources.insert_bytes("main.zed", b"definition \xff");
+        assert!(matches!(sources.text("main.zed"), Err(SourceError::NotUtf8 { .. })));
+        for (main, code) in [("main.zed", "DH-S304"), ("gone.zed", "DH-S301")] {
+            let compilation = compile(main, &sources);
+            assert!(compilation.schema.is_none());
+            assert!(render(&compilation.diagnostics, &sources, false).contains(code));
+        }
+        let diagnostics = compile("main.zed", &two_files()).diagnostics;
+        assert!(render(&diagnostics, &sources, false).contains("main.zed"));
+    }
+}

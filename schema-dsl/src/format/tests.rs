@@ -80,6 +80,7 @@ fn comments_stay_wherever_they_stand() {
         "caveat c(\n // 1\n a int, b int) { a == b }",
         "use/*1*/self/*2*/import/*3*/'a'/*4*/",
         "/* a\n   b\n  c */\ndefinition user {\n /* a\n   b */\n   /**\n * x\n    */ relation a: user\n}",
+        "/** doc */;definition user {; /** doc */; relation a: user /** x */; ; relation b: user;};",
         "// only",
         "",
         "\u{feff}definition a {}",

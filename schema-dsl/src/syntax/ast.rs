@@ -68,7 +68,8 @@ pub(crate) fn doc(node: &SyntaxNode) -> Option<String> {
     let mut parts = Vec::new();
     let mut before = node.prev_sibling_or_token();
     while let Some(element) = before {
-        if !element.kind().is_trivia() {
+        // A semicolon separates nothing that a line end does not.
+        if !element.kind().is_trivia() && element.kind() != SyntaxKind::Semicolon {
             break;
         }
         if let NodeOrToken::Token(token) = &element
