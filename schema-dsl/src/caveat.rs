@@ -86,7 +86,11 @@ impl Caveat {
         for (parameter, parameter_type) in parameters {
             issues.extend(library::reserved_name(&parameter));
             if declared.insert(parameter.clone(), parameter_type).is_some() {
-                issues.push(CaveatIssue::new(codes::DUPLICATE_PARAMETER, 0..0, format!("parameter `{parameter}` is declared twice")));
+                issues.push(CaveatIssue::of_parameter(
+                    codes::DUPLICATE_PARAMETER,
+                    &parameter,
+                    format!("parameter `{parameter}` is declared twice"),
+                ));
             }
         }
         let variables = declared.iter().map(|(name, declared)| (name.to_string(), library::cel_type(declared))).collect();

@@ -16,7 +16,7 @@ mod json;
 pub mod time;
 
 pub use codec::canonical_bytes;
-pub use json::{JsonError, JsonErrorKind, context_from_json_object, context_to_json, from_json, to_json};
+pub use json::{CODES, JsonError, JsonErrorKind, context_from_json_object, context_to_json, from_json, to_json};
 
 /// Values by parameter name: what a tuple stores, or what a request brings along.
 pub type Context = BTreeMap<Name, Value>;
@@ -112,4 +112,4 @@ impl Double {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -17,13 +17,19 @@ pub struct CaveatIssue {
     pub message: String,
     /// Bytes of the expression's text that it is about; empty and at 0 where it is about a parameter.
     pub range: Range<usize>,
+    /// The parameter that it is about, where it is about a declaration and not the expression.
+    pub parameter: Option<Name>,
     /// What to do about it.
     pub help: Option<String>,
 }
 
 impl CaveatIssue {
     pub(super) fn new(code: &'static str, range: Range<usize>, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), range, help: None }
+        Self { code, message: message.into(), range, parameter: None, help: None }
+    }
+
+    pub(super) fn of_parameter(code: &'static str, parameter: &str, message: impl Into<String>) -> Self {
+        Self { parameter: Some(Name::from(parameter)), ..Self::new(code, 0..0, message) }
     }
 
     pub(super) fn help(mut self, help: impl Into<String>) -> Self {

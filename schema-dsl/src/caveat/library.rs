@@ -85,7 +85,7 @@ pub(super) fn cel_type(declared: &ParameterType) -> CelType {
 pub(super) fn reserved_name(name: &str) -> Option<CaveatIssue> {
     let written = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    let issue = |message| Some(CaveatIssue::new(codes::RESERVED_PARAMETER, 0..0, message).help("rename the parameter"));
+    let issue = |message| Some(CaveatIssue::of_parameter(codes::RESERVED_PARAMETER, name, message).help("rename the parameter"));
     if KEYWORDS.contains(&name) || TYPE_NAMES.contains(&name) {
         return issue(format!("`{name}` has a meaning of its own in CEL, so a parameter cannot have that name"));
     }

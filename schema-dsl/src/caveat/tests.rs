@@ -5,6 +5,7 @@ use crate::value::context_from_json_object;
 
 mod conformance;
 mod cost;
+mod functions;
 mod hostile;
 mod issues;
 mod soundness;
@@ -77,6 +78,12 @@ fn every_parameter_type_is_converted_and_evaluated() {
     ] {
         assert_eq!(words(&evaluate(parameters, expression, request)), expected, "{parameters} | {expression} | {request}");
     }
+}
+
+#[test]
+fn a_caveat_is_shared_between_threads() {
+    fn shared<T: Send + Sync>(_: &T) {}
+    shared(&caveat("a bool", "a"));
 }
 
 #[test]

@@ -43,7 +43,8 @@ pub(super) fn compile(declaration: &CaveatDeclaration, sink: &mut Sink) -> Optio
             for issue in issues {
                 let start = span.range.start;
                 let range = if expression.is_empty() { span.range.clone() } else { start + issue.range.start..start + issue.range.end };
-                let at = Span::new(&span.file, range);
+                let parameter = issue.parameter.as_deref().and_then(|name| seen.get(name));
+                let at = parameter.map_or_else(|| Span::new(&span.file, range), |parameter| (*parameter).clone());
                 let error = Diagnostic { severity: Severity::Error, ..Diagnostic::error(issue.code, &at, issue.message) };
                 sink.push(error.help_if(issue.help));
             }

@@ -11,6 +11,10 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::{Context, Double, MAX_DEPTH, Value, time};
 
+/// Every code of this module with a few words, for documentation.
+pub const CODES: &[(&str, &str)] =
+    &[("DH-V001", "context that is no JSON object"), ("DH-V002", "value nested too deeply"), ("DH-V003", "number out of range")];
+
 /// Why a JSON value cannot be a [`Value`], and where in it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{kind} at `{path}`")]

@@ -98,9 +98,23 @@ impl<'a> Planner<'a> {
         let mut reference_map = HashMap::new();
         self.keep_qualified(&expr, &mut reference_map);
         let types = CheckResult { type_map: HashMap::new(), reference_map, errors: Vec::new() };
-        // The only way `program` fails is an environment without functions.
-        let program = self.env.program(&Ast::new_checked(expr, "", types)).ok();
+        // Each program keeps a table of the functions of its environment: only those it calls are put there.
+        let mut env = Env::new();
+        self.add_called(&expr, &mut env);
+        let program = env.program(&Ast::new_checked(expr, "", types)).ok();
         Leaf { program, parameters, locals }
+    }
+
+    fn add_called(&self, expr: &SpannedExpr, env: &mut Env) {
+        if let Expr::Call { expr: callee, .. } = &expr.node
+            && let Some(declaration) = tree::function(callee).and_then(|name| self.env.functions().get(name))
+            && !env.functions().contains_key(&declaration.name)
+        {
+            env.add_function(declaration.clone());
+        }
+        for child in tree::children(expr) {
+            self.add_called(child, env);
+        }
     }
 
     /// The references that evaluation needs: of selections that are really one dotted name.
