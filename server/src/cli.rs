@@ -25,11 +25,13 @@ mod write;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
-use failure::Failure;
-use options::OutputOptions;
-use output::Output;
+pub(crate) use client::Client;
+pub(crate) use failure::Failure;
+pub(crate) use options::OutputOptions;
+pub(crate) use output::Output;
+pub(crate) use wire::tuple_to_wire;
 
 /// The exit code of every failure.
 pub(crate) const EXIT_ERROR: u8 = 2;
@@ -37,6 +39,7 @@ pub(crate) const EXIT_ERROR: u8 = 2;
 /// Every command but `serve` and `keys`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Demo(crate::demo::DemoArguments),
     Check(check::CheckArguments),
     Expand(expand::ExpandArguments),
     ListObjects(lists::ListObjectsArguments),
@@ -64,6 +67,7 @@ impl Command {
     /// How to print; `None` for what prints no answer.
     fn output(&self) -> Option<&OutputOptions> {
         Some(match self {
+            Self::Demo(arguments) => &arguments.output,
             Self::Check(arguments) => &arguments.connection().output,
             Self::Expand(arguments) => &arguments.connection().output,
             Self::ListObjects(arguments) => &arguments.options.connection.output,
@@ -103,6 +107,7 @@ pub(crate) fn main(command: Command) -> ExitCode {
 
 async fn run(command: Command, output: &Output) -> Result<ExitCode, Failure> {
     match command {
+        Command::Demo(arguments) => Box::pin(crate::demo::run(arguments, output)).await,
         Command::Check(arguments) => check::run(arguments, output).await,
         Command::Expand(arguments) => expand::run(arguments, output).await,
         Command::ListObjects(arguments) => lists::objects(arguments, output).await,
@@ -120,5 +125,36 @@ async fn run(command: Command, output: &Output) -> Result<ExitCode, Failure> {
             clap_complete::generate(shell, &mut crate::Arguments::command(), "dhow", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)
         }
+    }
+}
+
+/// The words of one command, without the program's name.
+#[derive(Debug, Parser)]
+#[command(name = "dhow")]
+struct Words {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Runs a command from its words, as if they had been typed.
+///
+/// # Errors
+/// When the words are no command, or the command fails.
+pub(crate) async fn run_words<'a>(words: impl Iterator<Item = &'a str>, output: &Output) -> Result<ExitCode, Failure> {
+    let words = Words::try_parse_from(std::iter::once("dhow").chain(words)).map_err(|error| Failure::new("usage", error.to_string()))?;
+    run(words.command, output).await
+}
+
+/// Waits for Ctrl-C, or for whoever asks the process to end.
+pub(crate) async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        Err(_) => drop(tokio::signal::ctrl_c().await),
     }
 }

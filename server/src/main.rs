@@ -7,6 +7,7 @@ mod api;
 mod cli;
 mod clock;
 mod config;
+mod demo;
 mod errors;
 mod identity;
 mod keys;

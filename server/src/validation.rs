@@ -114,5 +114,13 @@ pub(crate) fn load(path: &Path) -> Result<ValidationFile, Problems> {
         problems: vec![Problem::new("file", Place { line: 1, column: 1 }, format!("this file cannot be read: {error}"))],
         rendered_schema: String::new(),
     })?;
-    read::file(path, &text)
+    read::file(path, &text, &|path| std::fs::read_to_string(path))
+}
+
+/// Reads a validation file that is built into the program, with the text of its `schemaFile`.
+///
+/// # Errors
+/// As [`load`].
+pub(crate) fn embedded(path: &Path, text: &str, schema: &str) -> Result<ValidationFile, Problems> {
+    read::file(path, text, &|_| Ok(schema.to_owned()))
 }

@@ -110,7 +110,9 @@ fn read_questions(arguments: &CheckArguments) -> Result<Vec<(String, Question)>,
         }
     }
     if texts.is_empty() {
-        return Err(Failure::new("question", "there is no question on stdin").help("write one a line, such as document:readme#view@user:ada"));
+        return Err(
+            Failure::new("question", "there is no question on stdin").help("write one a line, such as document:readme#view@user:ada")
+        );
     }
     texts
         .into_iter()

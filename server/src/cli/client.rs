@@ -12,10 +12,13 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 
 use super::failure::Failure;
-use super::options::Connection;
+use super::options::{Connection, Format, OutputOptions};
 
 /// The largest message that is taken from a server, in bytes: a watch event can hold 1,000 changes with both images.
 const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
+
+/// How long a server of this very process may take to answer.
+const LOCAL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A connection that shows its key with each request.
 pub(crate) type Wire = InterceptedService<Channel, Bearer>;
@@ -75,6 +78,22 @@ impl Client {
         Ok(Self { channel, bearer: Bearer { header }, timeout: options.timeout, store: options.store.clone() })
     }
 
+    /// Connects to a server of this very process.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub(crate) async fn local(endpoint: &str, store: &str) -> Result<Self, Failure> {
+        let options = Connection {
+            endpoint: endpoint.to_owned(),
+            key: None,
+            store: store.to_owned(),
+            tls_ca: None,
+            timeout: LOCAL_TIMEOUT,
+            output: OutputOptions { output: Format::Text },
+        };
+        Self::connect(&options).await
+    }
+
     /// A request that gives up after the time the user allows.
     pub(crate) fn request<T>(&self, message: T) -> tonic::Request<T> {
         let mut request = tonic::Request::new(message);
@@ -116,9 +135,9 @@ fn url(options: &Connection) -> String {
 }
 
 fn bearer_header(key: &str) -> Result<MetadataValue<Ascii>, Failure> {
-    let mut header: MetadataValue<Ascii> = format!("Bearer {}", key.trim())
-        .parse()
-        .map_err(|_| Failure::new("key", "the key holds characters that a header cannot carry").help("a key is plain ASCII, in one line"))?;
+    let mut header: MetadataValue<Ascii> = format!("Bearer {}", key.trim()).parse().map_err(|_| {
+        Failure::new("key", "the key holds characters that a header cannot carry").help("a key is plain ASCII, in one line")
+    })?;
     header.set_sensitive(true);
     Ok(header)
 }

@@ -1,7 +1,5 @@
 //! An explanation as a tree that a person can follow.
 
-use std::fmt::Write as _;
-
 use dhow_proto::v1;
 use serde_json::{Value, json};
 
@@ -60,8 +58,7 @@ fn tree(root: &v1::ExplanationNode, output: &Output) -> Vec<String> {
             let text = wire::tuple_text(tuple);
             if !node.summary.contains(&text) {
                 let muted = output.styles().muted;
-                // Writing to a string cannot fail.
-                drop(write!(line, "  {muted}{text}{muted:#}"));
+                line.push_str(&format!("  {muted}{text}{muted:#}"));
             }
         }
         lines.push(line);

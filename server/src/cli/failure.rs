@@ -94,7 +94,9 @@ impl From<tonic::Status> for Failure {
             }
         }
         if let Some(precondition) = details.precondition_failure() {
-            failure.help.extend(precondition.violations.iter().map(|violation| format!("{}: {}", violation.subject, violation.description)));
+            failure
+                .help
+                .extend(precondition.violations.iter().map(|violation| format!("{}: {}", violation.subject, violation.description)));
         }
         if let Some(help) = details.help() {
             failure.help.extend(help.links.iter().map(|link| match link.url.as_str() {

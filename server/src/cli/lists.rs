@@ -114,9 +114,8 @@ pub(crate) async fn objects(arguments: ListObjectsArguments, output: &Output) ->
             let object = format!("{object_type}:{}", item.object_id);
             let decision = known_decision(item.decision())?;
             if output.is_json() {
-                output.json(
-                    &json!({"object": object, "decision": decision_word(decision), "missing_parameters": item.missing_parameters}),
-                )?;
+                output
+                    .json(&json!({"object": object, "decision": decision_word(decision), "missing_parameters": item.missing_parameters}))?;
             } else {
                 output.line(&(object + &condition(decision, &item.missing_parameters)))?;
             }

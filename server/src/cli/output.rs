@@ -143,8 +143,9 @@ pub(crate) fn decision_word(decision: v1::Decision) -> &'static str {
 /// Rows of words in columns, each as wide as its widest word; the last is not padded.
 pub(crate) fn columns(rows: &[Vec<String>]) -> Vec<String> {
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let widths: Vec<usize> =
-        (0..count).map(|column| rows.iter().filter_map(|row| row.get(column)).map(|word| word.chars().count()).max().unwrap_or(0)).collect();
+    let widths: Vec<usize> = (0..count)
+        .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|word| word.chars().count()).max().unwrap_or(0))
+        .collect();
     rows.iter()
         .map(|row| {
             let padded = row.iter().zip(&widths).map(|(word, width)| format!("{word:<width$}")).collect::<Vec<_>>().join("  ");

@@ -23,9 +23,7 @@ impl Progress {
     /// Counts bytes towards a known end.
     pub(crate) fn bytes(output: &Output, total: Option<u64>) -> Self {
         match total {
-            Some(total) => {
-                Self::new(output, ProgressBar::new(total), "{bar:30} {bytes} of {total_bytes} · {msg} · {elapsed}, {eta} to go")
-            }
+            Some(total) => Self::new(output, ProgressBar::new(total), "{bar:30} {bytes} of {total_bytes} · {msg} · {elapsed}, {eta} to go"),
             None => Self::new(output, ProgressBar::no_length(), "{spinner} {bytes} · {msg} · {elapsed}"),
         }
     }

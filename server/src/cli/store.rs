@@ -18,7 +18,9 @@ const PAGE: u32 = 100;
 
 /// Create, show, list and delete stores.
 #[derive(Debug, Subcommand)]
-#[command(after_help = "JSON: {\"name\", \"id\", \"revision\", \"tuple_count\", \"schema_version\", \"created_at\", \"token\"}, one object for each store.")]
+#[command(
+    after_help = "JSON: {\"name\", \"id\", \"revision\", \"tuple_count\", \"schema_version\", \"created_at\", \"token\"}, one object for each store."
+)]
 pub(crate) enum StoreCommand {
     /// Create a store
     Create(Named),

@@ -6,11 +6,14 @@
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
-use dhow_engine::tuple::{ObjectRef, Subject, Timestamp, Tuple};
+use dhow_engine::tuple::{ObjectRef, Subject, Tuple};
 use dhow_proto::v1;
-use dhow_schema::value::{Context, Value};
+use dhow_schema::value::Context;
+use dhow_schema::value::time::format_duration;
 
 use super::failure::Failure;
+use crate::api::convert;
+pub(crate) use crate::api::convert::{object_to_wire, subject_to_wire, tuple_to_wire};
 use crate::validation::Question;
 
 /// Reads what a person wrote as an object, `document:readme`.
@@ -62,65 +65,9 @@ pub(crate) fn question_to_wire(question: &Question) -> v1::CheckItem {
     }
 }
 
-pub(crate) fn object_to_wire(object: &ObjectRef) -> v1::ObjectRef {
-    v1::ObjectRef { r#type: object.object_type().to_string(), id: object.id().to_string() }
-}
-
-pub(crate) fn subject_to_wire(subject: &Subject) -> v1::SubjectRef {
-    v1::SubjectRef {
-        r#type: subject.object_type().to_string(),
-        id: subject.id().to_string(),
-        relation: subject.relation().map_or_else(String::new, ToString::to_string),
-    }
-}
-
-pub(crate) fn tuple_to_wire(tuple: &Tuple) -> v1::Tuple {
-    let caveat =
-        tuple.caveat.as_ref().map(|caveat| v1::TupleCaveat { name: caveat.name().to_string(), context: context_to_wire(caveat.context()) });
-    v1::Tuple {
-        object: Some(object_to_wire(tuple.key.object())),
-        relation: tuple.key.relation().to_string(),
-        subject: Some(subject_to_wire(tuple.key.subject())),
-        caveat,
-        expires_at: tuple.expires_at.map(timestamp_to_wire),
-    }
-}
-
-fn timestamp_to_wire(time: Timestamp) -> prost_types::Timestamp {
-    let microseconds = time.microseconds();
-    let nanos = i32::try_from(microseconds.rem_euclid(1_000_000) * 1_000).unwrap_or(0);
-    prost_types::Timestamp { seconds: microseconds.div_euclid(1_000_000), nanos }
-}
-
 /// `None` for no values at all.
 pub(crate) fn context_to_wire(context: &Context) -> Option<v1::Context> {
-    if context.is_empty() {
-        return None;
-    }
-    Some(v1::Context { values: context.iter().map(|(name, value)| (name.to_string(), value_to_wire(value))).collect() })
-}
-
-/// Contexts nest as deep as the JSON they came from, which its reader bounds at 128 levels.
-fn value_to_wire(value: &Value) -> v1::Value {
-    use v1::value::Kind;
-    let kind = match value {
-        Value::Null => Kind::Null(true),
-        Value::Bool(bool) => Kind::Bool(*bool),
-        Value::Int(int) => Kind::Int(*int),
-        Value::UInt(uint) => Kind::Uint(*uint),
-        Value::Double(double) => Kind::Double(double.get()),
-        Value::String(string) => Kind::String(string.to_string()),
-        Value::Bytes(bytes) => Kind::Bytes(bytes.clone()),
-        Value::Duration { nanoseconds } => Kind::DurationNs(*nanoseconds),
-        Value::Timestamp { seconds, nanoseconds } => {
-            Kind::Timestamp(prost_types::Timestamp { seconds: *seconds, nanos: i32::try_from(*nanoseconds).unwrap_or(0) })
-        }
-        Value::List(items) => Kind::List(v1::ListValue { items: items.iter().map(value_to_wire).collect() }),
-        Value::Map(map) => {
-            Kind::Map(v1::Context { values: map.iter().map(|(name, value)| (name.to_string(), value_to_wire(value))).collect() })
-        }
-    };
-    v1::Value { kind: Some(kind) }
+    if context.is_empty() { None } else { Some(convert::context_to_wire(context)) }
 }
 
 /// `document:readme`.
@@ -197,23 +144,11 @@ fn value_json(value: &v1::Value) -> serde_json::Value {
         Some(Kind::Double(double)) => serde_json::Number::from_f64(*double).map_or_else(|| double.to_string().into(), Into::into),
         Some(Kind::String(string)) => string.clone().into(),
         Some(Kind::Bytes(bytes)) => base64::engine::general_purpose::STANDARD.encode(bytes).into(),
-        Some(Kind::DurationNs(nanoseconds)) => duration_text(*nanoseconds).into(),
+        Some(Kind::DurationNs(nanoseconds)) => format_duration(*nanoseconds).into(),
         Some(Kind::Timestamp(time)) => time_text(time).into(),
         Some(Kind::List(list)) => list.items.iter().map(value_json).collect(),
         Some(Kind::Map(map)) => context_json(map),
     }
-}
-
-/// A duration as CEL writes it, in seconds: `90s`, `0.5s`.
-fn duration_text(nanoseconds: i64) -> String {
-    let sign = if nanoseconds < 0 { "-" } else { "" };
-    let absolute = nanoseconds.unsigned_abs();
-    let (seconds, rest) = (absolute / 1_000_000_000, absolute % 1_000_000_000);
-    if rest == 0 {
-        return format!("{sign}{seconds}s");
-    }
-    let fraction = format!("{rest:09}");
-    format!("{sign}{seconds}.{}s", fraction.trim_end_matches('0'))
 }
 
 /// RFC 3339, in UTC.
@@ -239,13 +174,6 @@ mod tests {
         ] {
             assert_eq!(tuple_text(&tuple(text).unwrap()), text);
         }
-    }
-
-    #[test]
-    fn durations_are_written_in_seconds() {
-        assert_eq!(duration_text(90_000_000_000), "90s");
-        assert_eq!(duration_text(-500_000_000), "-0.5s");
-        assert_eq!(duration_text(i64::MIN), "-9223372036.854775808s");
     }
 
     #[test]

@@ -95,10 +95,10 @@ mod tests {
     fn each_documented_form_is_read() {
         let plain = ExpectedSubject::parse("[user:tom] is <a/doc:x#viewer>/<a/doc:x#editor>").unwrap();
         assert_eq!(plain.subject.to_string(), "user:tom");
-        assert_eq!(plain.paths.iter().map(|(object, relation)| format!("{object}#{relation}")).collect::<Vec<_>>(), [
-            "a/doc:x#viewer",
-            "a/doc:x#editor"
-        ]);
+        assert_eq!(
+            plain.paths.iter().map(|(object, relation)| format!("{object}#{relation}")).collect::<Vec<_>>(),
+            ["a/doc:x#viewer", "a/doc:x#editor"]
+        );
         assert!(!plain.conditional && plain.excluded.is_empty());
 
         let conditional = ExpectedSubject::parse("[team:core#member[...]] is <doc:x#viewer>").unwrap();

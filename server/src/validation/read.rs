@@ -7,7 +7,8 @@ use dhow_engine::tuple::Tuple;
 use super::expect::{ExpectedSubject, parse_userset};
 use super::yaml::{self, Entry, Kind, Node, Scalar};
 use super::{
-    Assertion, Expectation, Expected, LocatedSubject, LocatedTuple, Place, Problem, Problems, Question, SchemaText, ValidationFile, folder_of,
+    Assertion, Expectation, Expected, LocatedSubject, LocatedTuple, Place, Problem, Problems, Question, SchemaText, ValidationFile,
+    folder_of,
 };
 
 /// The keys of a file.
@@ -15,12 +16,15 @@ const KEYS: [&str; 5] = ["schema", "schemaFile", "relationships", "assertions", 
 /// The keys below `assertions`.
 const ASSERTION_KEYS: [&str; 3] = ["assertTrue", "assertFalse", "assertCaveated"];
 
-/// Reads the text of the validation file at `path`.
+/// Gives the text of a schema file.
+pub(super) type ReadFile<'a> = &'a dyn Fn(&Path) -> std::io::Result<String>;
+
+/// Reads the text of the validation file at `path`, and its `schemaFile` by `read_file`.
 ///
 /// # Errors
 /// Everything that is wrong with it.
-pub(super) fn file(path: &Path, text: &str) -> Result<ValidationFile, Problems> {
-    let mut reader = Reader { path, text, problems: Vec::new() };
+pub(super) fn file(path: &Path, text: &str, read_file: ReadFile<'_>) -> Result<ValidationFile, Problems> {
+    let mut reader = Reader { path, text, read_file, problems: Vec::new() };
     let mut found = Found::default();
     match yaml::parse(text) {
         Err(problem) => reader.problems.push(problem),
@@ -56,6 +60,7 @@ struct Found {
 struct Reader<'a> {
     path: &'a Path,
     text: &'a str,
+    read_file: ReadFile<'a>,
     problems: Vec<Problem>,
 }
 
@@ -141,7 +146,11 @@ impl Reader<'_> {
             Kind::Scalar(scalar) => Some((node.place, scalar)),
             Kind::Null => None,
             kind @ (Kind::Sequence(_) | Kind::Mapping(_)) => {
-                self.problem(node.place, format!("`{what}` must be text, and this is {}", kind.name()), &format!("write `{what}: |` and indent the text below"));
+                self.problem(
+                    node.place,
+                    format!("`{what}` must be text, and this is {}", kind.name()),
+                    &format!("write `{what}: |` and indent the text below"),
+                );
                 None
             }
         }
@@ -175,7 +184,7 @@ impl Reader<'_> {
             return None;
         };
         let file = folder_of(self.path).join(scalar.text.trim());
-        match std::fs::read_to_string(&file) {
+        match (self.read_file)(&file) {
             Ok(text) => Some(SchemaText { located: text.clone(), text, file }),
             Err(error) => {
                 let message = format!("the schema file `{}` cannot be read: {error}", scalar.text.trim());

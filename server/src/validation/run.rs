@@ -117,7 +117,9 @@ fn fold(file: &ValidationFile, schema: &Schema, now: Timestamp) -> Result<State,
         let next = state.next_entry(now, "", "", body).and_then(|entry| state.apply(&entry));
         match next {
             Ok(next) => state = next,
-            Err(error) => problems.push(Problem::new("fold", Place { line: 1, column: 1 }, format!("the relationships cannot be stored: {error}"))),
+            Err(error) => {
+                problems.push(Problem::new("fold", Place { line: 1, column: 1 }, format!("the relationships cannot be stored: {error}")))
+            }
         }
     }
     if problems.is_empty() {

@@ -60,9 +60,7 @@ pub(super) async fn run(arguments: DiffSchema, output: &Output) -> Result<ExitCo
         (Side::File(_), Side::Version(_)) => {
             return Err(Failure::new("diff", "a file can be compared with a version only as what comes after").help("swap the two"));
         }
-        (Side::Version(from), Side::Version(to)) => {
-            versions(&arguments, from, v1::diff_schema_request::To::ToVersion(to)).await?
-        }
+        (Side::Version(from), Side::Version(to)) => versions(&arguments, from, v1::diff_schema_request::To::ToVersion(to)).await?,
         (Side::Version(from), Side::File(to)) => {
             let source = source(&to, output)?;
             versions(&arguments, from, v1::diff_schema_request::To::ToSource(source)).await?

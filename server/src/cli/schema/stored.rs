@@ -106,7 +106,9 @@ pub(super) fn change_json(change: &v1::SchemaChange) -> Value {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "JSON: {\"version\", \"text\", \"imports\": {path: text}, \"written_at\", \"actor\", \"token\", \"revision\", ...}.")]
+#[command(
+    after_help = "JSON: {\"version\", \"text\", \"imports\": {path: text}, \"written_at\", \"actor\", \"token\", \"revision\", ...}."
+)]
 pub(crate) struct ReadSchema {
     /// Which version [default: the one in force]
     #[arg(default_value_t = 0, hide_default_value = true)]
@@ -194,8 +196,7 @@ pub(crate) struct ListVersions {
 /// When the server refuses.
 pub(super) async fn versions(arguments: ListVersions, output: &Output) -> Result<ExitCode, Failure> {
     let client = Client::connect(&arguments.connection).await?;
-    let request =
-        v1::ListSchemaVersionsRequest { store: client.store.clone(), consistency: Some(arguments.read.consistency.to_wire()) };
+    let request = v1::ListSchemaVersionsRequest { store: client.store.clone(), consistency: Some(arguments.read.consistency.to_wire()) };
     let response = client.schemas().list_versions(client.request(request)).await?.into_inner();
     let time = |version: &v1::SchemaVersion| version.written_at.as_ref().map(wire::time_text).unwrap_or_default();
     if output.is_json() {

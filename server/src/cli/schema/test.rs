@@ -63,7 +63,8 @@ pub(super) fn run(arguments: &TestSchema, output: &Output) -> Result<ExitCode, F
             Err(problems) => {
                 folder.unusable += 1;
                 if output.is_json() {
-                    output.json(&json!({"file": problems.path, "error": anstream::adapter::strip_str(&problems.to_string()).to_string()}))?;
+                    output
+                        .json(&json!({"file": problems.path, "error": anstream::adapter::strip_str(&problems.to_string()).to_string()}))?;
                 } else {
                     output.line(&format!("{problems}\n"))?;
                 }
@@ -154,8 +155,7 @@ fn print_summary(folders: &BTreeMap<PathBuf, Folder>, output: &Output) -> Result
     let titles = ["FOLDER", "FILES", "ASSERTIONS", "ALLOWED", "DENIED", "CONDITIONAL", "EXPECTATIONS", "FAILED", "UNUSABLE"];
     let mut rows = vec![titles.map(str::to_owned).to_vec()];
     rows.extend(folders.iter().map(|(path, Folder { files, unusable, run })| {
-        let counts =
-            [*files, run.assertions(), run.allowed, run.denied, run.conditional, run.expectations, run.failures.len(), *unusable];
+        let counts = [*files, run.assertions(), run.allowed, run.denied, run.conditional, run.expectations, run.failures.len(), *unusable];
         std::iter::once(path.display().to_string()).chain(counts.iter().map(ToString::to_string)).collect()
     }));
     let muted = output.styles().muted;

@@ -3,7 +3,7 @@ use super::*;
 const SCHEMA: &str = "schema: |-\n  definition user {}\n";
 
 fn read(text: &str) -> Result<ValidationFile, Problems> {
-    file(Path::new("dir/case.yaml"), text)
+    file(Path::new("dir/case.yaml"), text, &|path| std::fs::read_to_string(path))
 }
 
 /// Code, line, column and a part of the message or help of each problem.
@@ -50,10 +50,10 @@ fn every_part_is_read_with_its_line() {
     let tuples: Vec<_> = read.tuples.iter().map(|one| (one.tuple.to_string(), one.place.line)).collect();
     assert_eq!(tuples, [("doc:a#viewer@user:ada".to_owned(), 12), ("doc:b#viewer@user:ada".to_owned(), 14)]);
     let assertions: Vec<_> = read.assertions.iter().map(|one| (one.expected, one.question.key.to_string(), one.place.line)).collect();
-    assert_eq!(assertions, [
-        (Expected::Allowed, "doc:a#viewer@user:ada".to_owned(), 17),
-        (Expected::Conditional, "doc:b#viewer@user:ada".to_owned(), 20)
-    ]);
+    assert_eq!(
+        assertions,
+        [(Expected::Allowed, "doc:a#viewer@user:ada".to_owned(), 17), (Expected::Conditional, "doc:b#viewer@user:ada".to_owned(), 20)]
+    );
     assert_eq!(read.assertions[1].question.context.len(), 1);
     let expectation = &read.expectations[0];
     assert_eq!((expectation.object.to_string(), &*expectation.permission, expectation.place.line), ("doc:a".to_owned(), "viewer", 22));
