@@ -1,8 +1,8 @@
 //! Syntax trees to the compiled schema: names resolved, rules checked, all findings of all files in one pass.
 //!
-//! The stages, each in a module of its own: [`load`] reads the first file and what it imports, [`collect`] turns trees into
-//! declarations, [`tables`] finds declarations by name, [`expand`] puts partials into definitions, [`resolve`] and
-//! [`expression`] make the compiled form, [`caveats`] the caveats, [`types`] checks annotations. A stage goes on after an error, so
+//! The stages, each in a module of its own: `load` reads the first file and what it imports, `collect` turns trees into
+//! declarations, `tables` finds declarations by name, `expand` puts partials into definitions, `resolve` and
+//! `expression` make the compiled form, `caveats` the caveats, `types` checks annotations. A stage goes on after an error, so
 //! that one run reports them all; the result has a schema only if there was none.
 
 mod caveats;

@@ -30,4 +30,4 @@ pub fn format(text: &str) -> Result<String, Vec<Diagnostic>> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -202,3 +202,88 @@ fn large_and_hostile_schemas_compile_fast() {
     let deep = many(150, &|i| format!("permission p{i}={}x&nil{}\n", "(".repeat(90), "&x)+x".repeat(90)));
     fast("deep permissions", format!("definition a{{relation x:a {deep}}}"));
 }
+
+mod generated {
+    use proptest::prelude::*;
+
+    use crate::graph::RelationGraph;
+    use crate::{compile_str, diff, format, print};
+
+    const TYPES: [&str; 3] = ["user", "acme/team", "`odd-type`"];
+    const RELATIONS: [&str; 3] = ["owner", "parent", "`odd.relation`"];
+
+    fn subject() -> impl Strategy<Value = String> {
+        let shape = prop_oneof![
+            4 => Just(String::new()),
+            2 => Just(":*".to_owned()),
+            3 => proptest::sample::select(RELATIONS.to_vec()).prop_map(|relation| format!("#{relation}")),
+        ];
+        let with = proptest::sample::select(vec!["", " with limited", " with expiration", " with limited and expiration"]);
+        (proptest::sample::select(TYPES.to_vec()), shape, with).prop_map(|(object_type, shape, with)| format!("{object_type}{shape}{with}"))
+    }
+
+    /// Subject types without wildcards, so that an arrow may follow them.
+    fn followed() -> impl Strategy<Value = Vec<String>> {
+        proptest::collection::btree_set(subject().prop_filter("no wildcard", |subject| !subject.contains(":*")), 1..4)
+            .prop_map(|subjects| subjects.into_iter().collect())
+    }
+
+    fn expression() -> impl Strategy<Value = String> {
+        let name = proptest::sample::select(vec!["owner", "parent", "`odd.relation`", "p0", "p1"]);
+        let leaf = prop_oneof![
+            4 => name.clone().prop_map(str::to_owned),
+            1 => Just("nil".to_owned()),
+            1 => Just("self".to_owned()),
+            2 => (proptest::sample::select(vec!["->", ".any(", ".all("]), name).prop_map(|(arrow, name)| {
+                format!("parent{arrow}{name}{}", if arrow == "->" { "" } else { ")" })
+            }),
+        ];
+        leaf.prop_recursive(4, 24, 3, |inner| {
+            let operator = proptest::sample::select(vec!["+", "&", "-"]);
+            prop_oneof![
+                (inner.clone(), operator, inner.clone()).prop_map(|(a, operator, b)| format!("{a} {operator} {b}")),
+                inner.prop_map(|inner| format!("({inner})")),
+            ]
+        })
+    }
+
+    fn definition() -> impl Strategy<Value = String> {
+        let subjects = || proptest::collection::btree_set(subject(), 1..4);
+        (subjects(), followed(), subjects(), expression(), expression(), any::<bool>()).prop_map(|(owner, parent, odd, p0, p1, doc)| {
+            let join = |subjects: Vec<String>| subjects.join(" | ");
+            let doc = if doc { "/** What `p0` is for.\n * And * more. */\n" } else { "" };
+            format!(
+                "{{ relation owner: {} relation parent: {} relation `odd.relation`: {} {doc} permission p0 = {p0} permission p1 = {p1} }}\n",
+                join(owner.into_iter().collect()),
+                join(parent),
+                join(odd.into_iter().collect()),
+            )
+        })
+    }
+
+    fn schema() -> impl Strategy<Value = String> {
+        proptest::collection::vec(definition(), TYPES.len()).prop_map(|bodies| {
+            let definitions: String = TYPES.iter().zip(bodies).map(|(name, body)| format!("definition {name} {body}")).collect();
+            format!("use expiration use self caveat limited(used int) {{ used < 3 }} {definitions}")
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(500))]
+
+        #[test]
+        fn a_schema_that_makes_sense_compiles_and_survives_formatting_and_printing(text in schema()) {
+            let schema = compile_str(&text).map_err(|error| TestCaseError::fail(format!("{error}\n{text}")))?;
+            crate::format::tests::check_laws(&text);
+            let printed = print::to_native(&schema).unwrap();
+            let again = compile_str(&printed).map_err(|error| TestCaseError::fail(format!("{error}\n{printed}")))?;
+            prop_assert_eq!(&schema.definitions, &again.definitions);
+            prop_assert_eq!(diff(&schema, &again), []);
+            prop_assert_eq!(format(&printed), Ok(printed));
+            let graph = RelationGraph::new(&schema);
+            for group in graph.recursive() {
+                prop_assert!(group.iter().all(|node| graph.reachable(node).is_superset(&group.iter().cloned().collect())));
+            }
+        }
+    }
+}

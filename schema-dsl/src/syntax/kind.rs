@@ -3,7 +3,7 @@
 use logos::Logos;
 
 /// What a token or node of the tree is. The first group are tokens; logos recognises those that a pattern can describe, and
-/// [`super::lexer`] the rest.
+/// the lexer the rest.
 #[derive(Logos, Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[logos(error = ())]
 #[repr(u16)]
