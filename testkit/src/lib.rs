@@ -16,6 +16,7 @@
 
 pub mod case;
 pub mod debian;
+pub mod engine;
 pub mod generate;
 pub mod model;
 pub mod oracle;

@@ -1,0 +1,220 @@
+//! The engine as an implementation under test: no server, no store, no wire.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use dhow_engine::entry::{Body, Change, StoreId};
+use dhow_engine::eval::{Decision, EvalError, Evaluator, GraphView, Overlay};
+use dhow_engine::state::State;
+use dhow_engine::time::Timestamp;
+use dhow_engine::tuple::{Tuple, TupleCaveat, TupleKey};
+use dhow_engine::validate::{TupleRefused, UnknownName, admit};
+use dhow_schema::ir::Schema;
+use dhow_schema::value::{Context, context_from_json_object};
+use dhow_schema::{MemorySources, compile};
+use serde_json::{Map, Value};
+
+use crate::case::{Ask, Decided, Decider, ExpandTree, Failure, ListedItem, Setup};
+use crate::model::{Question, World, timestamp_text};
+
+/// The store of all tests.
+pub const STORE: StoreId = StoreId([7; 16]);
+
+/// The most changes of one entry.
+const ENTRY: usize = 500;
+
+/// The plain evaluator over a state.
+#[derive(Debug, Clone, Copy)]
+pub struct Engine;
+
+/// A schema and a state.
+#[derive(Debug, Clone)]
+pub struct EngineStore {
+    /// The schema.
+    pub schema: Arc<Schema>,
+    /// The tuples.
+    pub state: State,
+    /// Codes of the schema's warnings.
+    pub warnings: Vec<String>,
+}
+
+impl EngineStore {
+    /// The store of a generated world, tuples that its schema does not allow included.
+    ///
+    /// # Panics
+    /// When schema or tuples cannot be read: a generated world is valid.
+    #[must_use]
+    pub fn of_world(world: &World) -> Self {
+        let schema = dhow_schema::compile_str(&world.model.to_string()).unwrap_or_else(|error| panic!("{error}\n{}", world.model));
+        let tuples = world.tuples.iter().map(|tuple| stored(&schema, &tuple.to_string()));
+        let state = state_of(tuples.collect());
+        Self { schema: Arc::new(schema), state, warnings: Vec::new() }
+    }
+
+    /// The engine's decision of a generated question.
+    ///
+    /// # Errors
+    /// Why there is none.
+    ///
+    /// # Panics
+    /// When the question cannot be read.
+    pub fn check(&self, now: i64, question: &Question) -> Result<Decision, EvalError> {
+        let key = format!("{}#{}@{}", question.object, question.permission, question.subject);
+        let key: TupleKey = key.parse().unwrap_or_else(|error| panic!("{key}: {error}"));
+        self.asking(now, question, |evaluator| evaluator.check(&key))
+    }
+
+    /// Runs something with the evaluator for a question's context, contextual tuples and time.
+    ///
+    /// # Panics
+    /// When the question cannot be read.
+    pub fn asking<T>(&self, now: i64, question: &Question, ask: impl FnOnce(&Evaluator<'_>) -> T) -> T {
+        let contextual = question.contextual.iter().map(|tuple| stored(&self.schema, &tuple.to_string()));
+        let view = Overlay::new(&self.state, contextual);
+        let view: &dyn GraphView = if question.contextual.is_empty() { &self.state } else { &view };
+        let context = context_of(&question.context);
+        ask(&Evaluator::new(&self.schema, view, time(now), &context))
+    }
+}
+
+/// A tuple as it is stored, its context converted by its caveat; whether the schema allows it is not looked at.
+///
+/// # Panics
+/// When the text is no tuple, or its context not the caveat's.
+#[must_use]
+pub fn stored(schema: &Schema, text: &str) -> Tuple {
+    let mut tuple: Tuple = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
+    if let Some(given) = &tuple.caveat {
+        let caveat = schema.caveats.get(given.name()).unwrap_or_else(|| panic!("{text}: unknown caveat"));
+        let context = caveat.admit(given.context()).unwrap_or_else(|error| panic!("{text}: {error}"));
+        tuple.caveat = Some(TupleCaveat::new(given.name().clone(), context).expect("a name that was one stays one"));
+    }
+    tuple
+}
+
+/// A state with these tuples; of two with the same key the later one stays.
+///
+/// # Panics
+/// When the engine does not take an entry.
+#[must_use]
+pub fn state_of(tuples: Vec<Tuple>) -> State {
+    let tuples: BTreeMap<TupleKey, Tuple> = tuples.into_iter().map(|tuple| (tuple.key.clone(), tuple)).collect();
+    let tuples: Vec<Tuple> = tuples.into_values().collect();
+    let mut state = State::genesis(STORE);
+    for part in tuples.chunks(ENTRY) {
+        let changes = part.iter().cloned().map(Change::created).collect();
+        let entry = state.next_entry(Timestamp::MIN, "testkit", "", Body::Changes(changes)).expect("changes of new keys");
+        state = state.apply(&entry).expect("an entry made for this state");
+    }
+    state
+}
+
+/// A request time in whole seconds since the Unix epoch.
+///
+/// # Panics
+/// Outside the years that RFC 3339 has.
+#[must_use]
+pub fn time(seconds: i64) -> Timestamp {
+    timestamp_text(seconds).parse().expect("a time that was printed as RFC 3339")
+}
+
+fn context_of(context: &Map<String, Value>) -> Context {
+    context_from_json_object(&Value::Object(context.clone())).expect("generated context can be read")
+}
+
+fn failure(code: &str, message: impl ToString) -> Failure {
+    Failure { code: code.to_owned(), message: message.to_string() }
+}
+
+fn refused(error: &TupleRefused) -> Failure {
+    failure(error.code(), error)
+}
+
+fn failed(error: &EvalError) -> Failure {
+    failure(error.code(), error)
+}
+
+fn unknown(error: &UnknownName) -> Failure {
+    failure(error.code(), error)
+}
+
+/// Parses a text by the engine's own reader.
+macro_rules! parse {
+    ($text:expr) => {
+        $text.parse().map_err(|error| { let error: dhow_engine::tuple::TupleTextError = error; failure(error.code(), error) })
+    };
+}
+
+fn admitted(schema: &Schema, text: &str) -> Result<Tuple, Failure> {
+    let tuple: Tuple = parse!(text)?;
+    admit(schema, &tuple).map_err(|error| refused(&error))
+}
+
+impl Engine {
+    fn ask<T>(store: &EngineStore, ask: &Ask<'_>, question: impl FnOnce(&Evaluator<'_>) -> Result<T, Failure>) -> Result<T, Failure> {
+        let time: Timestamp = ask.at.parse().map_err(|error| failure("time", format!("{error:?}")))?;
+        let context = context_from_json_object(&Value::Object(ask.context.clone())).map_err(|error| failure(error.code(), error))?;
+        let contextual = ask.with.iter().map(|text| admitted(&store.schema, text)).collect::<Result<Vec<_>, _>>()?;
+        let view = Overlay::new(&store.state, contextual);
+        question(&Evaluator::new(&store.schema, &view, time, &context))
+    }
+}
+
+impl Decider for Engine {
+    type Store = EngineStore;
+
+    fn open(&self, setup: &Setup<'_>) -> Result<EngineStore, Vec<Failure>> {
+        let mut sources = MemorySources::single(setup.schema);
+        for (path, text) in setup.imports {
+            sources.insert(path, text);
+        }
+        let compilation = compile(dhow_schema::source::SINGLE_FILE, &sources);
+        let (errors, warnings): (Vec<_>, Vec<_>) = compilation.diagnostics.into_iter().partition(dhow_schema::Diagnostic::is_error);
+        let Some(schema) = compilation.schema else {
+            return Err(errors.into_iter().map(|error| failure(error.code, &error.message)).collect());
+        };
+        let tuples = setup.tuples.iter().map(|text| {
+            admitted(&schema, text).map_err(|error| vec![Failure { message: format!("{text}: {}", error.message), ..error }])
+        });
+        let state = state_of(tuples.collect::<Result<Vec<_>, _>>()?);
+        let warnings = warnings.into_iter().map(|warning| warning.code.to_owned()).collect();
+        Ok(EngineStore { schema: Arc::new(schema), state, warnings })
+    }
+
+    fn schema_warnings(&self, store: &EngineStore) -> Vec<String> {
+        store.warnings.clone()
+    }
+
+    fn try_write(&self, store: &EngineStore, tuple: &str) -> Result<(), Failure> {
+        admitted(&store.schema, tuple).map(drop)
+    }
+
+    fn check(&self, store: &EngineStore, ask: &Ask<'_>) -> Result<Decided, Failure> {
+        let key: TupleKey = parse!(ask.text)?;
+        Self::ask(store, ask, |evaluator| evaluator.check(&key).map_err(|error| failed(&error)).map(decided))
+    }
+
+    fn list_objects(&self, _: &EngineStore, _: &Ask<'_>) -> Result<Vec<ListedItem>, Failure> {
+        Err(failure("?", "not yet"))
+    }
+
+    fn list_subjects(&self, _: &EngineStore, _: &Ask<'_>, _: &str) -> Result<Vec<ListedItem>, Failure> {
+        Err(failure("?", "not yet"))
+    }
+
+    fn list_permissions(&self, _: &EngineStore, _: &Ask<'_>) -> Result<Vec<ListedItem>, Failure> {
+        Err(failure("?", "not yet"))
+    }
+
+    fn expand(&self, _: &EngineStore, _: &Ask<'_>, _: u32) -> Result<ExpandTree, Failure> {
+        Err(failure("?", "not yet"))
+    }
+}
+
+fn decided(decision: Decision) -> Decided {
+    match decision {
+        Decision::Allowed => Decided::Allowed,
+        Decision::Denied => Decided::Denied,
+        Decision::Conditional { missing } => Decided::Conditional(missing.iter().map(ToString::to_string).collect()),
+    }
+}
