@@ -141,7 +141,10 @@ fn unknown(error: &UnknownName) -> Failure {
 /// Parses a text by the engine's own reader.
 macro_rules! parse {
     ($text:expr) => {
-        $text.parse().map_err(|error| { let error: dhow_engine::tuple::TupleTextError = error; failure(error.code(), error) })
+        $text.parse().map_err(|error| {
+            let error: dhow_engine::tuple::TupleTextError = error;
+            failure(error.code(), error)
+        })
     };
 }
 
@@ -173,9 +176,10 @@ impl Decider for Engine {
         let Some(schema) = compilation.schema else {
             return Err(errors.into_iter().map(|error| failure(error.code, &error.message)).collect());
         };
-        let tuples = setup.tuples.iter().map(|text| {
-            admitted(&schema, text).map_err(|error| vec![Failure { message: format!("{text}: {}", error.message), ..error }])
-        });
+        let tuples = setup
+            .tuples
+            .iter()
+            .map(|text| admitted(&schema, text).map_err(|error| vec![Failure { message: format!("{text}: {}", error.message), ..error }]));
         let state = state_of(tuples.collect::<Result<Vec<_>, _>>()?);
         let warnings = warnings.into_iter().map(|warning| warning.code.to_owned()).collect();
         Ok(EngineStore { schema: Arc::new(schema), state, warnings })

@@ -9,10 +9,12 @@ use dhow_testkit::runner::{Run, run};
 /// The engine's answer in the oracle's words; the engine does not tell a paradox from another denial.
 fn agrees(found: &Result<Decision, EvalError>, expected: &Answer) -> bool {
     match (found, expected) {
-        (Ok(Decision::Allowed), Answer::Allowed) | (Ok(Decision::Denied), Answer::Denied { .. }) | (Err(EvalError::Caveat(_)), Answer::Error) => {
-            true
+        (Ok(Decision::Allowed), Answer::Allowed)
+        | (Ok(Decision::Denied), Answer::Denied { .. })
+        | (Err(EvalError::Caveat(_)), Answer::Error) => true,
+        (Ok(Decision::Conditional { missing }), Answer::Conditional(names)) => {
+            missing.iter().map(|name| &**name).eq(names.iter().map(String::as_str))
         }
-        (Ok(Decision::Conditional { missing }), Answer::Conditional(names)) => missing.iter().map(|name| &**name).eq(names.iter().map(String::as_str)),
         _ => false,
     }
 }

@@ -179,7 +179,8 @@ fn taking_entries_back_restores_every_state() {
         }
         while let (Some((before, entry)), Some(expected)) = (log.pop(), states.pop()) {
             state = state.unapply(&entry, &before).map_err(|error| format!("{entry:?}: {error}"))?;
-            let same = state.digest() == expected.digest() && state.position() == expected.position() && state.shapes() == expected.shapes();
+            let same =
+                state.digest() == expected.digest() && state.position() == expected.position() && state.shapes() == expected.shapes();
             if !same || content(&state) != content(&expected) || state.recomputed_digest() != *state.digest() {
                 return Err(format!("taking back {entry:?} gives {:?}", content(&state)));
             }
