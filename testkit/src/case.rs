@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-pub use decider::{Ask, Decided, Decider, ExpandTree, Failure, ListedItem, Setup};
+pub use decider::{Ask, Decided, Decider, Failure, Leaf, ListedItem, Setup};
 pub use run::{Report, check_case};
 
 mod decider;
@@ -56,7 +56,7 @@ pub struct Case {
     /// Which permissions.
     #[serde(default)]
     pub list_permissions: Vec<List>,
-    /// Trees.
+    /// Who stands in a tree.
     #[serde(default)]
     pub expand: Vec<Expand>,
 }
@@ -166,22 +166,21 @@ pub struct Detailed {
     pub except: Vec<Item>,
 }
 
-/// A tree and its text.
+/// The direct tuples in a tree.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expand {
     /// `object#permission`.
     pub ask: String,
-    /// How many usersets deep; 0: the whole tree.
-    #[serde(default)]
-    pub depth: u32,
+    /// Down to so many tuples away; 0: what was asked for alone, with its own tuples. Absent: the whole tree.
+    pub depth: Option<u32>,
     /// Contextual tuples.
     #[serde(default)]
     pub with: Vec<String>,
     /// The request time.
     pub at: Option<String>,
-    /// The tree's text, see [`ExpandTree`].
-    pub tree: Option<String>,
+    /// `object#relation` of each relation in the tree that has tuples, to their subjects; a caveat's name stands behind in brackets.
+    pub leaves: Option<BTreeMap<String, Vec<String>>>,
     /// The code of the error.
     pub error: Option<String>,
 }
@@ -271,8 +270,8 @@ impl Case {
         if let Some(list) = untyped {
             return Some(format!("the list of subjects `{}` needs a `type`", list.ask));
         }
-        let expand = self.expand.iter().find(|expand| expand.tree.is_some() == expand.error.is_some());
-        expand.map(|expand| format!("the tree of `{}` needs either `tree` or `error`", expand.ask))
+        let expand = self.expand.iter().find(|expand| expand.leaves.is_some() == expand.error.is_some());
+        expand.map(|expand| format!("the tree of `{}` needs either `leaves` or `error`", expand.ask))
     }
 }
 

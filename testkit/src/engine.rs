@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dhow_engine::entry::{Body, Change, StoreId};
-use dhow_engine::eval::{Decision, EvalError, Evaluator, GraphView, Overlay};
+use dhow_engine::eval::{Decision, EvalError, Evaluator, Exclusion, GraphView, ListedSubject, Operand, Overlay, PageRequest};
 use dhow_engine::state::State;
 use dhow_engine::time::Timestamp;
 use dhow_engine::tuple::{Tuple, TupleCaveat, TupleKey};
-use dhow_engine::validate::{TupleRefused, UnknownName, admit};
-use dhow_schema::ir::Schema;
+use dhow_engine::validate::{TupleRefused, admit};
+use dhow_schema::ir::{Name, Schema};
 use dhow_schema::value::{Context, context_from_json_object};
 use dhow_schema::{MemorySources, compile};
 use serde_json::{Map, Value};
 
-use crate::case::{Ask, Decided, Decider, ExpandTree, Failure, ListedItem, Setup};
+use crate::case::{Ask, Decided, Decider, Failure, Leaf, ListedItem, Setup};
 use crate::model::{Question, World, timestamp_text};
 
 /// The store of all tests.
@@ -134,10 +134,6 @@ fn failed(error: &EvalError) -> Failure {
     failure(error.code(), error)
 }
 
-fn unknown(error: &UnknownName) -> Failure {
-    failure(error.code(), error)
-}
-
 /// Parses a text by the engine's own reader.
 macro_rules! parse {
     ($text:expr) => {
@@ -198,21 +194,75 @@ impl Decider for Engine {
         Self::ask(store, ask, |evaluator| evaluator.check(&key).map_err(|error| failed(&error)).map(decided))
     }
 
-    fn list_objects(&self, _: &EngineStore, _: &Ask<'_>) -> Result<Vec<ListedItem>, Failure> {
-        Err(failure("?", "not yet"))
+    fn list_objects(&self, store: &EngineStore, ask: &Ask<'_>) -> Result<Vec<ListedItem>, Failure> {
+        // `document#view@user:ada` with an id for the type to stand before.
+        let (object_type, rest) = ask.text.split_once('#').unwrap_or((ask.text, ""));
+        let key: TupleKey = parse!(format!("{object_type}:any#{rest}"))?;
+        Self::ask(store, ask, |evaluator| {
+            let page = evaluator.list_objects(key.object().object_type(), key.relation(), key.subject(), PageRequest::default());
+            let page = page.map_err(|error| failed(&error))?;
+            Ok(page.items.into_iter().map(|item| listed(item.object.id(), item.decision, Vec::new())).collect())
+        })
     }
 
-    fn list_subjects(&self, _: &EngineStore, _: &Ask<'_>, _: &str) -> Result<Vec<ListedItem>, Failure> {
-        Err(failure("?", "not yet"))
+    fn list_subjects(&self, store: &EngineStore, ask: &Ask<'_>, subject_type: &str) -> Result<Vec<ListedItem>, Failure> {
+        let key: TupleKey = parse!(format!("{}@any:any", ask.text))?;
+        let (subject_type, relation) = match subject_type.split_once('#') {
+            Some((subject_type, relation)) => (Name::from(subject_type), Some(Name::from(relation))),
+            None => (Name::from(subject_type), None),
+        };
+        Self::ask(store, ask, |evaluator| {
+            let page = evaluator.list_subjects(key.object(), key.relation(), &subject_type, relation.as_ref(), PageRequest::default());
+            let page = page.map_err(|error| failed(&error))?;
+            let except = |exclusion: Exclusion| listed(exclusion.subject.id(), exclusion.decision, Vec::new());
+            let item = |item: ListedSubject| listed(item.subject.id(), item.decision, item.exclusions.into_iter().map(except).collect());
+            Ok(page.items.into_iter().map(item).collect())
+        })
     }
 
-    fn list_permissions(&self, _: &EngineStore, _: &Ask<'_>) -> Result<Vec<ListedItem>, Failure> {
-        Err(failure("?", "not yet"))
+    fn list_permissions(&self, store: &EngineStore, ask: &Ask<'_>) -> Result<Vec<ListedItem>, Failure> {
+        let (object, subject) = ask.text.split_once('@').unwrap_or((ask.text, ""));
+        let key: TupleKey = parse!(format!("{object}#any@{subject}"))?;
+        Self::ask(store, ask, |evaluator| {
+            let page = evaluator.list_permissions(key.object(), key.subject(), PageRequest::default()).map_err(|error| failed(&error))?;
+            Ok(page.items.into_iter().map(|item| listed(&item.name, item.decision, Vec::new())).collect())
+        })
     }
 
-    fn expand(&self, _: &EngineStore, _: &Ask<'_>, _: u32) -> Result<ExpandTree, Failure> {
-        Err(failure("?", "not yet"))
+    fn expand(&self, store: &EngineStore, ask: &Ask<'_>, depth: Option<u32>) -> Result<Vec<Leaf>, Failure> {
+        let key: TupleKey = parse!(format!("{}@any:any", ask.text))?;
+        Self::ask(store, ask, |evaluator| {
+            let expansion = evaluator.expand(key.object(), key.relation(), depth).map_err(|error| failed(&error))?;
+            let mut leaves = Vec::new();
+            for userset in expansion.usersets {
+                if let Some(operand) = &userset.rewrite {
+                    direct_tuples(operand, &mut |tuple| {
+                        let caveat = tuple.caveat.as_ref().map(|caveat| format!(" [{}]", caveat.name())).unwrap_or_default();
+                        let userset = format!("{}#{}", userset.object, userset.relation);
+                        leaves.push(Leaf { userset, subject: format!("{}{caveat}", tuple.key.subject()) });
+                    });
+                }
+            }
+            Ok(leaves)
+        })
     }
+}
+
+fn direct_tuples(operand: &Operand, see: &mut impl FnMut(&Tuple)) {
+    match operand {
+        Operand::Direct(tuples) => tuples.iter().for_each(|found| see(&found.tuple)),
+        Operand::Union(operands) | Operand::Intersection(operands) => operands.iter().for_each(|operand| direct_tuples(operand, see)),
+        Operand::Exclusion { base, subtract } => [base, subtract].into_iter().for_each(|operand| direct_tuples(operand, see)),
+        Operand::Computed(_) | Operand::Arrow { .. } | Operand::Nil | Operand::SelfObject => {}
+    }
+}
+
+fn listed(item: &str, decision: Decision, except: Vec<ListedItem>) -> ListedItem {
+    let missing = match decided(decision) {
+        Decided::Conditional(missing) => missing,
+        Decided::Allowed | Decided::Denied => Vec::new(),
+    };
+    ListedItem { item: item.to_owned(), missing, except }
 }
 
 fn decided(decision: Decision) -> Decided {

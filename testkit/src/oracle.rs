@@ -11,8 +11,10 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use crate::model::{Judgement, Object, Question, Subject, Tuple, World, latest};
-use ground::{Gate, Program};
+use ground::Program;
 use well_founded::{Truth, well_founded};
+
+pub use ground::Gate;
 
 mod ground;
 mod well_founded;
@@ -60,8 +62,14 @@ pub fn decide_all(
 ) -> Vec<Answer> {
     let mut program = Program::new(&world.model, seen(world, contextual), subject, context);
     let asked: Vec<usize> = atoms.iter().map(|(object, relation)| program.atom(object, relation)).collect();
-    let values = Values { truths: well_founded(&program.rules(), 2 * program.gates().len()), gates: program.gates() };
-    asked.into_iter().map(|atom| values.answer(atom)).collect()
+    decide_gates(program.gates(), &asked)
+}
+
+/// Decides some of the gates, which refer to each other by their places in the list.
+#[must_use]
+pub fn decide_gates(gates: &[Gate], asked: &[usize]) -> Vec<Answer> {
+    let values = Values { truths: well_founded(&ground::rules(gates), 2 * gates.len()), gates };
+    asked.iter().map(|gate| values.answer(*gate)).collect()
 }
 
 /// The tuples that count for a request: stored ones, replaced or joined by contextual ones, that the schema allows and that have

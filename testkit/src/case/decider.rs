@@ -49,11 +49,11 @@ pub trait Decider {
     /// Why there is no list.
     fn list_permissions(&self, store: &Self::Store, ask: &Ask<'_>) -> Result<Vec<ListedItem>, Failure>;
 
-    /// `object#permission`: the tree, `depth` usersets deep (0: whole).
+    /// `object#permission`: the direct tuples in the tree, each once in any order, down to `depth` tuples away (none: all).
     ///
     /// # Errors
     /// Why there is no tree.
-    fn expand(&self, store: &Self::Store, ask: &Ask<'_>, depth: u32) -> Result<ExpandTree, Failure>;
+    fn expand(&self, store: &Self::Store, ask: &Ask<'_>, depth: Option<u32>) -> Result<Vec<Leaf>, Failure>;
 }
 
 /// What a store begins with.
@@ -113,41 +113,13 @@ pub struct Failure {
     pub message: String,
 }
 
-/// The tree of a userset rewrite.
-///
-/// Its text has one line for each node, children indented by two blanks: the userset that the node stands for (nothing for an
-/// operand inside a rewrite), the kind, and in brackets the caveat of the tuple that led there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExpandTree {
-    /// `document:readme#view`, or nothing for an operand.
-    pub userset: Option<String>,
-    /// `union`, `intersection`, `exclusion`, `all`, `leaf`, `repeated` or `too deep`; for a subject of a leaf, the subject.
-    pub kind: String,
-    /// The caveat's name.
-    pub caveat: Option<String>,
-    /// In order.
-    pub children: Vec<ExpandTree>,
-}
-
-impl ExpandTree {
-    fn write(&self, f: &mut fmt::Formatter<'_>, indent: usize) -> fmt::Result {
-        write!(f, "{:indent$}", "")?;
-        if let Some(userset) = &self.userset {
-            write!(f, "{userset} ")?;
-        }
-        f.write_str(&self.kind)?;
-        if let Some(caveat) = &self.caveat {
-            write!(f, " [{caveat}]")?;
-        }
-        writeln!(f)?;
-        self.children.iter().try_for_each(|child| child.write(f, indent + 2))
-    }
-}
-
-impl fmt::Display for ExpandTree {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write(f, 0)
-    }
+/// A tuple in the tree of a userset rewrite.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Leaf {
+    /// `document:readme#viewer`.
+    pub userset: String,
+    /// `user:ada`, and in brackets behind it the caveat's name: `user:ada [office_hours]`.
+    pub subject: String,
 }
 
 impl fmt::Display for Decided {

@@ -1,6 +1,6 @@
 //! Runs one case through one implementation.
 
-use super::{Ask, Case, Check, Decided, Decider, Expand, Expected, Failure, Item, List, ListedItem, Setup};
+use super::{Ask, Case, Check, Decided, Decider, Expand, Expected, Failure, Item, Leaf, List, ListedItem, Setup};
 
 /// What came of a case.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -113,10 +113,25 @@ fn run_expand<D: Decider>(decider: &D, store: &D::Store, case: &Case, expand: &E
     let at = expand.at.as_ref().unwrap_or(&case.at);
     let none = serde_json::Map::new();
     let ask = Ask { text: &expand.ask, context: &none, with: &expand.with, at };
-    let found = decider.expand(store, &ask, expand.depth).map_or_else(|failure| failure.to_string(), |tree| tree.to_string());
-    let expected = expand.tree.as_ref().or(expand.error.as_ref()).map_or("", |text| text.trim_end());
+    let found = decider.expand(store, &ask, expand.depth).map_or_else(|failure| failure.to_string(), leaves);
+    let expected = match (&expand.leaves, &expand.error) {
+        (Some(expected), _) => {
+            leaves(expected.iter().flat_map(|(userset, subjects)| subjects.iter().map(|subject| leaf(userset, subject))).collect())
+        }
+        (None, error) => error.clone().unwrap_or_default(),
+    };
     let found = expand.error.as_ref().map_or(found.as_str(), |code| coded(&found, code));
-    report.expect(&describe("expand", &ask), expected, found.trim_end());
+    report.expect(&describe("expand", &ask), &expected, found);
+}
+
+fn leaf(userset: &str, subject: &str) -> Leaf {
+    Leaf { userset: userset.to_owned(), subject: subject.to_owned() }
+}
+
+fn leaves(mut leaves: Vec<Leaf>) -> String {
+    leaves.sort();
+    let lines: Vec<String> = leaves.into_iter().map(|leaf| format!("{}@{}", leaf.userset, leaf.subject)).collect();
+    if lines.is_empty() { "nothing".to_owned() } else { lines.join("\n") }
 }
 
 fn describe(what: &str, ask: &Ask<'_>) -> String {

@@ -10,8 +10,9 @@ use serde_json::{Map, Value};
 use super::well_founded::{Literal, Rule};
 use crate::model::{Expression, Judgement, Model, Object, Quantifier, Shape, Subject, Tuple};
 
-/// One expression at one object.
-pub(super) enum Gate {
+/// One expression at one object; operands are places in a list of gates.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Gate {
     /// At least one child.
     Any(Vec<usize>),
     /// Every child.
@@ -151,29 +152,29 @@ impl<'a> Program<'a> {
         self.gates.push(gate);
         self.gates.len() - 1
     }
+}
 
-    /// The rules of the program; atoms are numbered by [`low`] and [`high`].
-    pub(super) fn rules(&self) -> Vec<Rule> {
-        let mut rules = Vec::new();
-        for (gate, meaning) in self.gates.iter().enumerate() {
-            for side in [low, high] {
-                let mut rule = |body| rules.push(Rule { head: side(gate), body });
-                match meaning {
-                    Gate::Any(children) => children.iter().for_each(|child| rule(vec![Literal::Is(side(*child))])),
-                    Gate::Every(children) => rule(children.iter().map(|child| Literal::Is(side(*child))).collect()),
-                    Gate::Without(base, subtract) => {
-                        let other = if side(*subtract) == low(*subtract) { high(*subtract) } else { low(*subtract) };
-                        rule(vec![Literal::Is(side(*base)), Literal::IsNot(other)]);
-                    }
-                    Gate::Leaf(Judgement::True) => rule(Vec::new()),
-                    Gate::Leaf(Judgement::False) => {}
-                    Gate::Leaf(Judgement::Missing(_) | Judgement::Error) if side(gate) == high(gate) => rule(Vec::new()),
-                    Gate::Leaf(Judgement::Missing(_) | Judgement::Error) => {}
+/// The rules of the program; atoms are numbered by [`low`] and [`high`].
+pub(super) fn rules(gates: &[Gate]) -> Vec<Rule> {
+    let mut rules = Vec::new();
+    for (gate, meaning) in gates.iter().enumerate() {
+        for side in [low, high] {
+            let mut rule = |body| rules.push(Rule { head: side(gate), body });
+            match meaning {
+                Gate::Any(children) => children.iter().for_each(|child| rule(vec![Literal::Is(side(*child))])),
+                Gate::Every(children) => rule(children.iter().map(|child| Literal::Is(side(*child))).collect()),
+                Gate::Without(base, subtract) => {
+                    let other = if side(*subtract) == low(*subtract) { high(*subtract) } else { low(*subtract) };
+                    rule(vec![Literal::Is(side(*base)), Literal::IsNot(other)]);
                 }
+                Gate::Leaf(Judgement::True) => rule(Vec::new()),
+                Gate::Leaf(Judgement::False) => {}
+                Gate::Leaf(Judgement::Missing(_) | Judgement::Error) if side(gate) == high(gate) => rule(Vec::new()),
+                Gate::Leaf(Judgement::Missing(_) | Judgement::Error) => {}
             }
         }
-        rules
     }
+    rules
 }
 
 /// The operands of a chain of one operator, parentheses or not.

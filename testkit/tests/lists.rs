@@ -1,0 +1,198 @@
+//! A list is what its checks say: `list = { x | check(x) is not denied }`, held against brute force on generated worlds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dhow_engine::eval::{Decision, EvalError, Evaluator, ListedSubject, Page, PageRequest};
+use dhow_engine::tuple::{ObjectRef, Subject as EngineSubject};
+use dhow_schema::ir::Name;
+use dhow_testkit::engine::EngineStore;
+use dhow_testkit::generate::Profile;
+use dhow_testkit::model::{Object, Question, Shape, Subject};
+use dhow_testkit::oracle::{Answer, decide, decide_all};
+use dhow_testkit::runner::{Case, Run, run};
+
+fn law(name: &'static str, law: impl Fn(&Case, &EngineStore, &Question) -> Result<(), String>) {
+    let tally = run(Run { name, worlds: 3_400, questions: 3, profile: Profile::ALL }, |case, tally| {
+        let store = EngineStore::of_world(&case.world);
+        case.questions.iter().try_for_each(|question| {
+            tally.count(&decide(&case.world, question));
+            law(case, &store, question)
+        })
+    });
+    tally.assert_shares(20, 5, 1);
+}
+
+/// A decision in the oracle's words; `None` for a denial.
+fn answer(decision: &Decision) -> Option<Answer> {
+    match decision {
+        Decision::Allowed => Some(Answer::Allowed),
+        Decision::Denied => None,
+        Decision::Conditional { missing } => Some(Answer::Conditional(missing.iter().map(ToString::to_string).collect())),
+    }
+}
+
+/// What a list of these answers must be: the items in order of their ids, or nothing where one of them has no answer.
+fn listed(answers: impl IntoIterator<Item = (String, Answer)>) -> Option<Vec<(String, Answer)>> {
+    let answers: BTreeMap<String, Answer> = answers.into_iter().collect();
+    if answers.values().any(|answer| *answer == Answer::Error) {
+        return None;
+    }
+    Some(answers.into_iter().filter(|(_, answer)| !answer.is_denied()).collect())
+}
+
+fn items<T>(
+    page: Result<Page<T>, EvalError>,
+    item: impl Fn(&T) -> (String, Option<Answer>),
+) -> Result<Option<Vec<(String, Answer)>>, String> {
+    match page {
+        Ok(page) => page
+            .items
+            .iter()
+            .map(|found| match item(found) {
+                (id, Some(answer)) => Ok((id, answer)),
+                (id, None) => Err(format!("{id} is listed although it is denied")),
+            })
+            .collect::<Result<Vec<_>, _>>()
+            .map(Some),
+        Err(EvalError::Caveat(_)) => Ok(None),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn equal<T: PartialEq + std::fmt::Debug>(question: &Question, expected: &T, found: &T) -> Result<(), String> {
+    if expected == found { Ok(()) } else { Err(format!("{question}\n  expected: {expected:?}\n  found:    {found:?}")) }
+}
+
+fn object(object: &Object) -> ObjectRef {
+    object.to_string().parse().unwrap()
+}
+
+fn subject(subject: &Subject) -> EngineSubject {
+    subject.to_string().parse().unwrap()
+}
+
+/// The objects of the world, the contextual tuples and the question.
+fn objects(case: &Case, question: &Question) -> BTreeSet<Object> {
+    let contextual = question.contextual.iter().flat_map(|tuple| [&tuple.object, &tuple.subject.object]);
+    let mut all = case.world.objects();
+    all.extend(contextual.chain([&question.object, &question.subject.object]).filter(|object| object.id != "*").cloned());
+    all
+}
+
+/// The whole list, put together from pages of one or two items.
+fn in_pages<T>(limit: usize, mut page: impl FnMut(PageRequest<'_>) -> Result<Page<T>, EvalError>) -> Result<Page<T>, EvalError> {
+    let (mut items, mut after) = (Vec::new(), None::<String>);
+    loop {
+        let next = page(PageRequest { after: after.as_deref(), limit })?;
+        assert!(next.items.len() <= limit, "a page has more than its limit");
+        items.extend(next.items);
+        match next.next {
+            Some(id) => after = Some(id.to_string()),
+            None => return Ok(Page { items, next: None }),
+        }
+    }
+}
+
+#[test]
+fn objects_are_those_whose_check_is_not_denied() {
+    law("list_objects = checks", |case, store, question| {
+        let object_type = &question.object.object_type;
+        let all: Vec<Object> = objects(case, question).into_iter().filter(|object| object.object_type == *object_type).collect();
+        let asked: Vec<_> = all.iter().map(|object| (object.clone(), question.permission.clone())).collect();
+        let answers = decide_all(&case.world, &question.subject, &question.context, &question.contextual, &asked);
+        let expected = listed(all.iter().map(|object| object.id.clone()).zip(answers));
+        let subject = subject(&question.subject);
+        let (object_type, permission) = (Name::from(object_type.as_str()), Name::from(question.permission.as_str()));
+        let list = |evaluator: &Evaluator<'_>, page: PageRequest<'_>| evaluator.list_objects(&object_type, &permission, &subject, page);
+        store.asking(case.world.now, question, |evaluator| {
+            let item = |found: &dhow_engine::eval::ListedObject| (found.object.id().to_string(), answer(&found.decision));
+            equal(question, &expected, &items(list(evaluator, PageRequest::default()), item)?)?;
+            equal(question, &expected, &items(in_pages(1, |page| list(evaluator, page)), item)?)
+        })
+    });
+}
+
+#[test]
+fn permissions_are_those_whose_check_is_not_denied() {
+    law("list_permissions = checks", |case, store, question| {
+        let Some(definition) = case.world.model.definition(&question.object.object_type) else { return Ok(()) };
+        let asked: Vec<_> = definition.names().map(|name| (question.object.clone(), name.to_owned())).collect();
+        let answers = decide_all(&case.world, &question.subject, &question.context, &question.contextual, &asked);
+        let expected = listed(asked.into_iter().map(|(_, name)| name).zip(answers));
+        let (object, subject) = (object(&question.object), subject(&question.subject));
+        store.asking(case.world.now, question, |evaluator| {
+            let item = |found: &dhow_engine::eval::ListedPermission| (found.name.to_string(), answer(&found.decision));
+            equal(question, &expected, &items(evaluator.list_permissions(&object, &subject, PageRequest::default()), item)?)?;
+            equal(question, &expected, &items(in_pages(2, |page| evaluator.list_permissions(&object, &subject, page)), item)?)
+        })
+    });
+}
+
+/// What a list of subjects says of one of them, listed or not.
+fn said(list: &[ListedSubject], asked: &Subject) -> Answer {
+    let denied = Answer::Denied { paradox: false };
+    let of = |decision: &Decision| answer(decision).unwrap_or_else(|| denied.clone());
+    if let Some(item) = list.iter().find(|item| item.subject.to_string() == asked.to_string()) {
+        return of(&item.decision);
+    }
+    let wildcard = list.iter().find(|item| item.subject.is_wildcard() && asked.relation.is_none());
+    wildcard.map_or(denied.clone(), |wildcard| {
+        let excluded = wildcard.exclusions.iter().find(|exclusion| exclusion.subject.to_string() == asked.to_string());
+        of(excluded.map_or(&wildcard.decision, |exclusion| &exclusion.decision))
+    })
+}
+
+/// Order, and what an item or an exclusion may be.
+fn well_formed(list: &[ListedSubject]) -> Result<(), String> {
+    let sorted = list.is_sorted_by(|a, b| a.subject.id() < b.subject.id());
+    let plain = list.iter().all(|item| item.subject.is_wildcard() || item.exclusions.is_empty());
+    let exclusions = || list.iter().flat_map(|item| item.exclusions.iter().map(move |exclusion| (item, exclusion)));
+    let excluded_sorted = list.iter().all(|item| item.exclusions.is_sorted_by(|a, b| a.subject.id() < b.subject.id()));
+    let sensible = exclusions().all(|(item, exclusion)| match &exclusion.decision {
+        Decision::Denied => !list.iter().any(|other| other.subject == exclusion.subject),
+        Decision::Conditional { .. } => item.decision == Decision::Allowed && list.iter().any(|other| other.subject == exclusion.subject),
+        Decision::Allowed => false,
+    });
+    let listed = list.iter().all(|item| !item.decision.is_denied());
+    if sorted && plain && excluded_sorted && sensible && listed { Ok(()) } else { Err(format!("not well formed: {list:?}")) }
+}
+
+#[test]
+fn subjects_are_those_whose_check_is_not_denied_wildcards_and_exclusions_included() {
+    law("list_subjects = checks", |case, store, question| {
+        let (subject_type, relation) = match question.subject.shape() {
+            Shape::Object | Shape::Wildcard => (question.subject.object.object_type.clone(), None),
+            Shape::Userset(relation) => (question.subject.object.object_type.clone(), Some(relation)),
+        };
+        let named = objects(case, question).into_iter().filter(|object| object.object_type == subject_type);
+        let mut all: Vec<Subject> = named.map(|object| Subject { object, relation: relation.clone() }).collect();
+        if relation.is_none() {
+            all.push(Subject::wildcard(&subject_type));
+        }
+        let atom = [(question.object.clone(), question.permission.clone())];
+        let answers: Vec<Answer> =
+            all.iter().flat_map(|subject| decide_all(&case.world, subject, &question.context, &question.contextual, &atom)).collect();
+        let (object, permission) = (object(&question.object), Name::from(question.permission.as_str()));
+        let (subject_type, relation) = (Name::from(subject_type.as_str()), relation.as_deref().map(Name::from));
+        store.asking(case.world.now, question, |evaluator| {
+            let list = |page: PageRequest<'_>| evaluator.list_subjects(&object, &permission, &subject_type, relation.as_ref(), page);
+            let page = match list(PageRequest::default()) {
+                Ok(page) => page.items,
+                Err(EvalError::Caveat(_)) if answers.contains(&Answer::Error) => return Ok(()),
+                Err(error) => return Err(format!("{question}: {error}")),
+            };
+            well_formed(&page)?;
+            for (subject, expected) in all.iter().zip(&answers) {
+                let expected = if expected.is_denied() { &Answer::Denied { paradox: false } } else { expected };
+                let found = said(&page, subject);
+                if found != *expected {
+                    return Err(format!("{question}\n  {subject}\n  expected: {expected:?}\n  found:    {found:?} in {page:?}"));
+                }
+            }
+            match in_pages(1, list) {
+                Ok(pages) => equal(question, &page, &pages.items),
+                Err(error) => Err(error.to_string()),
+            }
+        })
+    });
+}
