@@ -94,6 +94,19 @@ fn stored_context_wins_and_undeclared_names_do_not_matter() {
 }
 
 #[test]
+fn of_two_errors_the_order_of_operands_does_not_choose() {
+    for (one, other) in [("1 / x == 1", "l[x] == 1"), ("l[x + 5] == 1", "l[x + 7] == 1"), ("has(m.a.b)", "1 % x == 0")] {
+        for operator in ["&&", "||"] {
+            let of = |left: &str, right: &str| {
+                evaluate("x int, l list<int>, m map<any>", &format!("{left} {operator} {right}"), r#"{"x": 0, "l": [], "m": {}}"#)
+            };
+            assert_eq!(words(&of(one, other)), "DH-C201", "{one} {operator} {other}");
+            assert_eq!(of(one, other), of(other, one), "{one} {operator} {other}");
+        }
+    }
+}
+
+#[test]
 fn missing_parameters_are_those_that_can_still_change_the_result() {
     for (parameters, expression, request, expected) in [
         ("a bool, b bool", "a && b", "{}", "missing a b"),

@@ -103,6 +103,15 @@ fn what_could_be_split_in_two_ways_is_refused() {
 }
 
 #[test]
+fn a_chain_adds_to_the_depth_of_what_is_in_it() {
+    let nested = |brackets: usize, chain: usize| format!("{}1{}{}", "(".repeat(brackets), ")".repeat(brackets), "+1".repeat(chain));
+    assert_eq!(code(&nested(MAX_DEPTH / 4, MAX_DEPTH / 2)), None);
+    assert_eq!(code(&nested(MAX_DEPTH / 4, MAX_DEPTH / 2 + 1)), Some(codes::TOO_DEEP));
+    assert_eq!(code(&format!("f({}, {})", nested(50, 90), nested(50, 90))), None);
+    assert_eq!(code(&format!("f({}, {})", nested(50, 99), nested(50, 90))), Some(codes::TOO_DEEP));
+}
+
+#[test]
 fn length_and_tokens_are_limited() {
     assert_eq!(code(&" ".repeat(MAX_EXPRESSION_BYTES + 1)), Some(codes::TOO_LONG));
     assert_eq!(code(&format!("'{}'", "x".repeat(MAX_EXPRESSION_BYTES - 2))), None);

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use cel_core::Value;
+
 use super::*;
 
 /// What an evaluation within the limit may take on a slow and busy machine; a quiet one needs a tenth.
@@ -71,5 +73,17 @@ fn what_would_run_long_is_refused_and_the_rest_is_over_soon() {
             refused += usize::from(matches!(outcome, Outcome::Error(EvaluationError::Cost { .. })));
         }
         assert!(refused > 0 || !grows, "{expression} is never refused");
+    }
+}
+
+#[test]
+fn what_a_comprehension_gathers_is_copied_at_each_step() {
+    let cost = |expression: &str, n: usize| {
+        let list = Value::list((0..n).map(|i| i64::try_from(i).expect("small")));
+        caveat(PARAMETERS, expression).expression.cost(&BTreeMap::from([("l".into(), list)]))
+    };
+    for (expression, grows) in [("l.all(x, x > 0)", 2.0), ("size(l.map(x, x)) > 0", 4.0), ("l.all(x, l.all(y, x > y))", 4.0)] {
+        let ratio = cost(expression, 20_000) as f64 / cost(expression, 10_000) as f64;
+        assert!((ratio - grows).abs() < 0.2, "{expression}: {ratio}");
     }
 }
