@@ -117,8 +117,10 @@ fn a_wrong_expectation_is_reported_with_its_line_and_answer() {
         "schema: |-\n  definition user {}\n  definition doc {\n    relation viewer: user | user:*\n    relation banned: user\n",
         "    permission view = viewer - banned\n  }\n",
         "relationships: |-\n  doc:a#viewer@user:ada\n  doc:a#viewer@user:bob\n  doc:b#viewer@user:*\n",
+        "  doc:c#viewer@user:*\n  doc:c#banned@user:eve\n",
         "assertions:\n  assertTrue:\n    - doc:a#view@user:ada\n    - doc:a#view@user:eve\n  assertCaveated:\n    - doc:a#veiw@user:eve\n",
         "validation:\n  doc:a#view:\n    - \"[user:ada] is <doc:a#banned>\"\n  doc:b#view:\n    - \"[user:* - {user:ada}] is <doc:b#viewer>\"\n",
+        "  doc:c#view:\n    - \"[user:*] is <doc:c#viewer>\"\n",
     );
     std::fs::write(folder.path().join("wrong.yaml"), text).unwrap();
     let (code, failures, summary) = run(folder.path());
@@ -128,15 +130,18 @@ fn a_wrong_expectation_is_reported_with_its_line_and_answer() {
     assert_eq!(
         found,
         [
-            (15, "denied"),
-            (17, "error[unknown_relation]: type `doc` has no relation or permission `veiw`; did you mean `view`?"),
-            (20, "there is none"),
-            (19, "allowed"),
-            (22, "allowed"),
+            (17, "denied"),
+            (19, "error[unknown_relation]: type `doc` has no relation or permission `veiw`; did you mean `view`?"),
+            (22, "there is none"),
             (21, "allowed"),
+            (24, "allowed"),
+            (25, "denied"),
         ]
     );
-    assert_eq!(failures[3]["question"], "doc:a#view@user:bob");
+    assert_eq!(
+        (failures[3]["question"].as_str(), failures[5]["question"].as_str()),
+        (Some("doc:a#view@user:bob"), Some("doc:c#view@user:eve"))
+    );
     assert_eq!((summary["assertions"].as_u64(), summary["failed"].as_u64()), (Some(3), Some(6)));
 }
 

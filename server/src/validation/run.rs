@@ -7,11 +7,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dhow_engine::entry::{Body, Change, StoreId};
-use dhow_engine::eval::{Decision, EvalError, Evaluator};
+use dhow_engine::eval::{Decision, EvalError, Evaluator, ListedSubject, PageRequest};
 use dhow_engine::state::State;
 use dhow_engine::tuple::{ObjectRef, Subject, Timestamp, Tuple, TupleKey};
 use dhow_engine::validate;
-use dhow_schema::ir::{Name, Schema};
+use dhow_schema::ir::{Name, Schema, SubjectShape, SubjectType};
 use dhow_schema::value::Context;
 
 use super::expect::ExpectedSubject;
@@ -218,45 +218,57 @@ impl Runner<'_> {
         })
     }
 
-    /// Who was found and is not expected.
-    fn unlisted_subjects(&self, expectation: &Expectation, asked: &str, found: BTreeMap<Subject, Decision>) -> Vec<Failed> {
-        let listed: BTreeSet<&Subject> = expectation.subjects.iter().map(|one| &one.expected.subject).collect();
-        let stands_for = |subject: &Subject| {
-            subject.is_object()
-                && expectation.subjects.iter().any(|one| {
-                    let expected = &one.expected;
-                    expected.subject.is_wildcard()
-                        && expected.subject.object_type() == subject.object_type()
-                        && !expected.excluded.iter().any(|excluded| excluded.subject == *subject)
-                })
+    /// Who was found and is not expected, and whom a listed wildcard does not stand for.
+    fn unlisted_subjects(&self, expectation: &Expectation, asked: &str, found: Vec<ListedSubject>) -> Vec<Failed> {
+        let listed = |subject: &Subject| expectation.subjects.iter().any(|one| one.expected.subject == *subject);
+        let wildcard_of = |subject: &Subject| {
+            let mut subjects = expectation.subjects.iter().map(|one| &one.expected);
+            subjects.find(|one| one.subject.is_wildcard() && one.subject.object_type() == subject.object_type())
         };
-        let unexpected = found.into_iter().filter(|(subject, _)| !listed.contains(subject) && !stands_for(subject));
-        unexpected
-            .map(|(subject, decision)| {
+        let excluded =
+            |subject: &Subject| wildcard_of(subject).is_some_and(|wildcard| wildcard.excluded.iter().any(|one| one.subject == *subject));
+        let mut failures = Vec::new();
+        for ListedSubject { subject, decision, exclusions } in found {
+            let stood_for = subject.is_object() && wildcard_of(&subject).is_some() && !excluded(&subject);
+            if !listed(&subject) && !stood_for {
                 let expected = format!("that `{subject}` is not in, or is listed");
-                let mut failed = self.failed(expectation.place, format!("{asked}@{subject}"), expected, said(&Ok(decision)));
-                if let Some(key) = Self::key(expectation, &subject) {
-                    failed.why = self.why(&key, &Context::new());
+                failures.push(self.unexpected(expectation, asked, &subject, expected, decision));
+            }
+            // An unlisted wildcard has been reported; its exclusions say nothing more.
+            for exclusion in exclusions.into_iter().filter(|_| listed(&subject)) {
+                if !excluded(&exclusion.subject) && !listed(&exclusion.subject) {
+                    let expected = format!("that `{subject}` stands for `{}`, or leaves it out", exclusion.subject);
+                    failures.push(self.unexpected(expectation, asked, &exclusion.subject, expected, exclusion.decision));
                 }
-                failed
-            })
-            .collect()
+            }
+        }
+        failures
+    }
+
+    fn unexpected(&self, expectation: &Expectation, asked: &str, subject: &Subject, expected: String, got: Decision) -> Failed {
+        let mut failed = self.failed(expectation.place, format!("{asked}@{subject}"), expected, said(&Ok(got)));
+        if let Some(key) = Self::key(expectation, subject) {
+            failed.why = self.why(&key, &Context::new());
+        }
+        failed
     }
 
     /// Everybody who is in, or is in under a condition, of every type and shape that the schema allows as a subject.
-    fn everybody(&self, object: &ObjectRef, permission: &Name) -> Result<BTreeMap<Subject, Decision>, EvalError> {
-        let mut found = BTreeMap::new();
+    ///
+    /// Usersets count where a relationship names them; the userset that is asked about contains itself, which nobody has to say.
+    fn everybody(&self, object: &ObjectRef, permission: &Name) -> Result<Vec<ListedSubject>, EvalError> {
         let asked = Subject::userset(object.clone(), permission.clone()).ok();
-        let candidates: BTreeSet<&Subject> = self.file.tuples.iter().map(|one| one.tuple.key.subject()).collect();
-        for subject in candidates {
-            if asked.as_ref() == Some(subject) {
-                continue;
-            }
-            let Ok(key) = TupleKey::new(object.clone(), permission.clone(), subject.clone()) else { continue };
-            let decision = self.check(&key, &Context::new())?;
-            if !decision.is_denied() {
-                found.insert(subject.clone(), decision);
-            }
+        let named: BTreeSet<&Subject> = self.file.tuples.iter().map(|one| one.tuple.key.subject()).collect();
+        let context = Context::new();
+        let evaluator = Evaluator::new(self.schema, self.state, self.now, &context);
+        let mut found = Vec::new();
+        for (subject_type, relation) in subject_kinds(self.schema) {
+            let all = PageRequest::default();
+            let items = evaluator.list_subjects(object, permission, &subject_type, relation.as_ref(), all)?.items;
+            let counts = |item: &ListedSubject| {
+                item.subject.relation().is_none() || (named.contains(&item.subject) && asked.as_ref() != Some(&item.subject))
+            };
+            found.extend(items.into_iter().filter(counts));
         }
         Ok(found)
     }
@@ -264,6 +276,16 @@ impl Runner<'_> {
     fn why(&self, _key: &TupleKey, _context: &Context) -> String {
         String::new()
     }
+}
+
+/// The types, and the relations of types, that some relation takes as subjects.
+fn subject_kinds(schema: &Schema) -> BTreeSet<(Name, Option<Name>)> {
+    let relations = schema.definitions.values().flat_map(|definition| definition.relations.values());
+    let kind = |subject: &SubjectType| match &subject.shape {
+        SubjectShape::Object | SubjectShape::Wildcard => (subject.object_type.clone(), None),
+        SubjectShape::Userset(relation) => (subject.object_type.clone(), Some(relation.clone())),
+    };
+    relations.flat_map(|relation| relation.direct.iter().map(kind)).collect()
 }
 
 /// An answer in words.
