@@ -12,7 +12,6 @@ mod expand;
 mod expression;
 mod load;
 mod resolve;
-mod suggest;
 mod tables;
 mod types;
 

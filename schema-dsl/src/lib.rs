@@ -13,6 +13,7 @@ pub mod limits;
 mod lint;
 pub mod print;
 pub mod source;
+mod suggest;
 pub mod syntax;
 pub mod value;
 

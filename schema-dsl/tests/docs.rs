@@ -38,3 +38,13 @@ fn the_page_of_diagnostics_says_what_the_code_does() {
     }
     assert!(std::fs::read_to_string(&path).unwrap_or_default() == page(), "docs/diagnostics.md is out of date: run with DHOW_BLESS=1");
 }
+
+#[test]
+fn the_schema_that_the_guide_shows_has_no_findings_and_the_standard_layout() {
+    let guide = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/schema-language.md")).unwrap();
+    let shown = guide.split("```\n").nth(1).unwrap();
+    let sources = MemorySources::single(shown);
+    let found = compile("schema", &sources).diagnostics;
+    assert!(found.is_empty(), "{}", render(&found, &sources, false));
+    assert_eq!(format(shown).as_deref(), Ok(shown));
+}

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::declaration::{CaveatDeclaration, TypeDeclaration};
-use super::suggest::did_you_mean;
 use crate::caveat::{Caveat, ParameterType};
 use crate::diagnostic::{BAD_PARAMETER_TYPE, CAVEAT_WITHOUT_PARAMETERS, DUPLICATE_PARAMETER, Diagnostic, Severity, Sink, Span};
+use crate::suggest::did_you_mean;
 
 const SIMPLE: [&str; 10] = ["any", "bool", "int", "uint", "double", "string", "bytes", "duration", "timestamp", "ipaddress"];
 

@@ -6,10 +6,10 @@ use super::declaration::{
     Block, BlockKind, CaveatDeclaration, Expression, ExpressionKind, Feature, Ident, Import, Member, Module, Operator,
     ParameterDeclaration, PermissionDeclaration, RelationDeclaration, SubjectDeclaration, TypeDeclaration,
 };
-use super::suggest::did_you_mean;
 use crate::diagnostic::{DUPLICATE_USE, Diagnostic, MISSING_USE, Sink, Span, UNKNOWN_USE, USE_NOT_FIRST};
 use crate::ir::Quantifier;
 use crate::source::FileName;
+use crate::suggest::did_you_mean;
 use crate::syntax::ast::{self, Written};
 use crate::syntax::{Parse, SyntaxKind, SyntaxNode};
 

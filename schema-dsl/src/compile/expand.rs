@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::declaration::{Block, Ident, Member, PermissionDeclaration, RelationDeclaration};
-use super::suggest::did_you_mean;
 use super::tables::{Tables, Used};
 use crate::diagnostic::{DUPLICATE_MEMBER, Diagnostic, PARTIAL_CYCLE, Sink, TOO_DEEP, TOO_MANY_MEMBERS, UNKNOWN_PARTIAL};
 use crate::ir::Name;
 use crate::limits::{MAX_DEPTH, MAX_EXPANDED_BYTES};
+use crate::suggest::did_you_mean;
 
 /// A relation or permission of a definition.
 #[derive(Debug, Clone, Copy)]

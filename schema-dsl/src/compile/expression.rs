@@ -4,13 +4,13 @@ use super::collect::missing_use;
 use super::declaration::{Expression, ExpressionKind, Feature, Ident, Operator, RelationDeclaration, SubjectDeclaration};
 use super::expand::MemberRef;
 use super::resolve::Resolver;
-use super::suggest::did_you_mean;
 use crate::diagnostic::{
     ARROW_IGNORES_RELATION, ARROW_OVER_PERMISSION, ARROW_OVER_WILDCARD, ARROW_WITHOUT_TARGET, CHAINED_ARROW, Diagnostic, SHADOWED_SELF,
     TOO_DEEP, UNKNOWN_FUNCTION, UNKNOWN_RELATION,
 };
 use crate::ir::{Name, Quantifier, Rewrite};
 use crate::limits::MAX_DEPTH;
+use crate::suggest::did_you_mean;
 
 /// Levels that a compiled expression may have: parentheses, and up to two levels of operators in each.
 const MAX_REWRITE_DEPTH: usize = 3 * MAX_DEPTH;

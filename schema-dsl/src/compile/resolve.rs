@@ -7,7 +7,6 @@ use super::caveats;
 use super::collect::missing_use;
 use super::declaration::{BlockKind, Feature, Ident, Module, PermissionDeclaration, RelationDeclaration, SubjectDeclaration};
 use super::expand::{MemberRef, Members, expand};
-use super::suggest::did_you_mean;
 use super::tables::{Tables, Used};
 use super::types;
 use crate::diagnostic::{
@@ -15,6 +14,7 @@ use crate::diagnostic::{
     UNKNOWN_SUBJECT_RELATION, UNKNOWN_TYPE, WILDCARD_WITH_RELATION,
 };
 use crate::ir::{Definition, Name, Relation, RelationKind, Rewrite, Schema, SubjectShape, SubjectType};
+use crate::suggest::did_you_mean;
 
 /// The compiled form together with what later checks need to point at the text.
 #[derive(Debug)]

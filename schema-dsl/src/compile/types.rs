@@ -22,6 +22,9 @@ pub(super) fn check_annotations(schema: &Schema, members: &BTreeMap<Name, Member
     for (object_type, members) in members {
         for (name, member) in &members.by_name {
             let MemberRef::Permission(permission) = member else { continue };
+            if permission.expression.is_none() {
+                continue;
+            }
             if sink.is_full() {
                 return;
             }

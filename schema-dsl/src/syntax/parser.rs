@@ -193,6 +193,11 @@ impl<'t> Parser<'t> {
 
     /// Says what was expected instead of the next token.
     fn expected(&mut self, what: &str) {
+        self.expected_because(what, None);
+    }
+
+    /// The same, with what to do about it.
+    fn expected_because(&mut self, what: &str, help: Option<String>) {
         let diagnostic = match self.current() {
             SyntaxKind::End => Diagnostic::error(UNEXPECTED, &self.span_before(), format!("expected {what}, found the end of the file")),
             _ if self.line_ended() => {
@@ -209,7 +214,7 @@ impl<'t> Parser<'t> {
                 Diagnostic::error(UNEXPECTED, &self.span(0), format!("expected {what}, found `{found}`"))
             }
         };
-        self.error(diagnostic);
+        self.error(diagnostic.help_if(help));
     }
 
     /// Takes a token of this kind, or says that it is missing.

@@ -2,6 +2,7 @@
 
 use super::Parser;
 use crate::diagnostic::{Diagnostic, Span, UNCLOSED};
+use crate::suggest::did_you_mean;
 use crate::syntax::kind::SyntaxKind;
 
 impl Parser<'_> {
@@ -17,8 +18,13 @@ impl Parser<'_> {
                 _ if self.at_word("import") => self.import(),
                 _ if self.at_word("partial") => self.definition(SyntaxKind::Partial, "a name after `partial`"),
                 _ => {
-                    self.expected("`definition`, `caveat`, `partial`, `import` or `use`");
-                    self.skip_until(Self::at_item);
+                    let help = self.meant(["definition", "caveat", "partial", "import", "use"]);
+                    self.expected_because("`definition`, `caveat`, `partial`, `import` or `use`", help);
+                    if self.is_named(1) && self.nth(2) == SyntaxKind::LBrace {
+                        self.definition(SyntaxKind::Definition, "a name after `definition`");
+                    } else {
+                        self.skip_until(Self::at_item);
+                    }
                 }
             }
         }
@@ -29,13 +35,22 @@ impl Parser<'_> {
         match self.current() {
             SyntaxKind::DefinitionKw | SyntaxKind::CaveatKw => true,
             SyntaxKind::Ident => {
-                let named = matches!(self.nth(1), SyntaxKind::Ident | SyntaxKind::QuotedIdent);
-                (self.at_word("partial") && named && self.nth(2) == SyntaxKind::LBrace)
+                (self.at_word("partial") && self.is_named(1) && self.nth(2) == SyntaxKind::LBrace)
                     || (self.at_word("import") && self.nth(1) == SyntaxKind::Text)
                     || (self.at_word("use") && self.nth(1) == SyntaxKind::Ident)
             }
             _ => false,
         }
+    }
+
+    /// Whether the token `ahead` is a name.
+    fn is_named(&self, ahead: usize) -> bool {
+        matches!(self.nth(ahead), SyntaxKind::Ident | SyntaxKind::QuotedIdent)
+    }
+
+    /// The word that the next token is a slip of, as help.
+    fn meant<const N: usize>(&self, words: [&'static str; N]) -> Option<String> {
+        if self.at(SyntaxKind::Ident) { did_you_mean(self.token_text(0), words) } else { None }
     }
 
     /// `use := 'use' name`
@@ -98,13 +113,23 @@ impl Parser<'_> {
                     self.unclosed(&open, "block", "}");
                     break;
                 }
-                _ => {
-                    self.expected("`relation`, `permission`, `...` or `}`");
-                    self.skip_until(|parser| parser.at_statement_end() || parser.at_item());
-                }
+                _ => self.stray_member(),
             }
         }
         self.finish();
+    }
+
+    /// What is no member: one whose keyword is wrong is read as what it looks like.
+    fn stray_member(&mut self) {
+        let help = self.meant(["relation", "permission"]);
+        self.expected_because("`relation`, `permission`, `...` or `}`", help);
+        if self.at(SyntaxKind::Ident) && self.is_named(1) && self.nth(2) == SyntaxKind::Colon {
+            self.relation();
+        } else if self.at(SyntaxKind::Ident) && self.is_named(1) && self.nth(2) == SyntaxKind::Equals {
+            self.permission();
+        } else {
+            self.skip_until(|parser| parser.at_statement_end() || parser.at_item());
+        }
     }
 
     fn at_member(&self) -> bool {
@@ -117,11 +142,32 @@ impl Parser<'_> {
         self.error(error.also(&self.span_before(), format!("`{close}` is missing here")));
     }
 
-    /// After a member: skips what is left of a broken one.
-    fn end_of_member(&mut self) {
+    /// After a member: skips what is left of a broken one. `help`: what the author may have meant.
+    fn end_of_member(&mut self, help: impl FnOnce(&Self) -> Option<&'static str>) {
         if !self.at_statement_end() && !self.at_item() {
-            self.expected("the end of the line or a further operator");
+            let help = help(self).map(str::to_owned);
+            self.expected_because("the end of the line or a further operator", help);
             self.skip_until(|parser| parser.at_statement_end() || parser.at_item());
+        }
+    }
+
+    /// What stands where only the end of an expression or an operator can.
+    fn operator_help(&self) -> Option<&'static str> {
+        match self.token_text(0) {
+            "or" | "|" => Some("a union is written `+`"),
+            "and" | "," => Some("an intersection is written `&`, a union `+`"),
+            "not" | "but" | "!" => Some("an exclusion is written `-`"),
+            "." | "->" => Some("an arrow has one relation on its left and one relation or permission on its right"),
+            _ => None,
+        }
+    }
+
+    /// What stands where only the end of the subject types or a further one can.
+    fn subject_help(&self) -> Option<&'static str> {
+        match self.token_text(0) {
+            "+" | "," | "or" | "&" => Some("subject types are separated by `|`"),
+            "=" => Some("only a permission has an expression"),
+            _ => None,
         }
     }
 
@@ -139,7 +185,7 @@ impl Parser<'_> {
         let named = self.name("the name of a partial after `...`", true);
         self.finish();
         if named {
-            self.end_of_member();
+            self.end_of_member(|_| None);
         } else {
             self.abandon_member();
         }
@@ -154,7 +200,7 @@ impl Parser<'_> {
         whole = whole && self.subject_types();
         self.finish();
         if whole {
-            self.end_of_member();
+            self.end_of_member(Self::subject_help);
         } else {
             self.abandon_member();
         }
@@ -211,7 +257,8 @@ impl Parser<'_> {
         self.start(SyntaxKind::Permission);
         self.bump();
         let mut whole = self.name("a name after `permission`", false);
-        if whole && self.at(SyntaxKind::Colon) {
+        let annotated = whole && self.at(SyntaxKind::Colon);
+        if annotated {
             self.start(SyntaxKind::Annotation);
             self.bump();
             whole = self.name("a type after `:`", true);
@@ -222,11 +269,15 @@ impl Parser<'_> {
             }
             self.finish();
         }
-        whole = whole && self.expect(SyntaxKind::Equals, "`=` and the permission's expression");
+        if whole && !self.eat(SyntaxKind::Equals) {
+            let help = annotated.then(|| "`:` names the types of the subjects; the expression follows after `=`".to_owned());
+            self.expected_because("`=` and the permission's expression", help);
+            whole = false;
+        }
         whole = whole && self.expression();
         self.finish();
         if whole {
-            self.end_of_member();
+            self.end_of_member(Self::operator_help);
         } else {
             self.abandon_member();
         }
