@@ -3,6 +3,8 @@
 //! Only what validation files need: scalars, sequences and mappings with scalar keys. Anchors, tags and several documents are
 //! refused, so that what a reader sees is what is tested. Nothing here knows what the keys mean. Cost: linear in the text.
 
+use std::collections::BTreeMap;
+
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
 use super::problem::{Place, Problem};
@@ -65,7 +67,12 @@ struct Open {
 
 enum OpenKind {
     Sequence(Vec<Node>),
-    Mapping { entries: Vec<Entry>, key: Option<(String, Place)> },
+    Mapping {
+        entries: Vec<Entry>,
+        /// The lines of the keys so far.
+        lines: BTreeMap<String, usize>,
+        key: Option<(String, Place)>,
+    },
 }
 
 /// Reads the one document of `text`; `None` where it is empty.
@@ -102,7 +109,7 @@ pub(super) fn parse(text: &str) -> Result<Option<Node>, Problem> {
             }
             Event::MappingStart(anchor, tag) => {
                 refuse_extras(place, anchor, tag.is_some())?;
-                start(&mut open, place, OpenKind::Mapping { entries: Vec::new(), key: None })?;
+                start(&mut open, place, OpenKind::Mapping { entries: Vec::new(), lines: BTreeMap::new(), key: None })?;
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 if let Some(done) = open.pop() {
@@ -163,15 +170,15 @@ fn attach(open: &mut [Open], root: &mut Option<Node>, node: Node) -> Result<(), 
     };
     match &mut parent.kind {
         OpenKind::Sequence(items) => items.push(node),
-        OpenKind::Mapping { entries, key } => match key.take() {
+        OpenKind::Mapping { entries, lines, key } => match key.take() {
             Some((key, place)) => entries.push(Entry { key, place, value: node }),
             None => {
                 let Kind::Scalar(text) = node.kind else {
                     return Err(Problem::new("yaml", node.place, format!("a key must be text, and this is {}", node.kind.name())));
                 };
-                if let Some(first) = entries.iter().find(|entry| entry.key == text.text) {
+                if let Some(first) = lines.insert(text.text.clone(), node.place.line) {
                     let message = format!("`{}` stands here a second time", text.text);
-                    return Err(Problem::new("yaml", node.place, message).help(format!("the first one is in line {}", first.place.line)));
+                    return Err(Problem::new("yaml", node.place, message).help(format!("the first one is in line {first}")));
                 }
                 *key = Some((text.text, node.place));
             }

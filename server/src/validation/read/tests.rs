@@ -129,3 +129,24 @@ fn a_file_without_schema_is_refused() {
     assert_problems("schemaFile: missing.zed\n", &[("validation-file", 1, 13, "missing.zed")]);
     assert_problems("schema: a\nschemaFile: b\n", &[("validation-file", 2, 1, "keep one")]);
 }
+
+/// A file with one of everything, to be broken.
+const WHOLE: &str = "schema: |+\n  definition user {}\nrelationships: >-\n  doc:a#viewer@user:ada[c:{\"n\": 1}]\n\n  // x\nassertions:\n  \
+     assertTrue:\n    - 'doc:a#view@user:ada with {\"n\": 1}'\nvalidation:\n  doc:a#view:\n    - \"[user:*[...] - {user:a}] is <doc:a#viewer>\"\n";
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_the_reader_panic(
+        text in proptest::prelude::any::<String>(),
+        edits in proptest::collection::vec((0..WHOLE.len(), "[-:#|>&*!?\\[\\]{}\"'@, \n\t~é]{0,2}", 0..3_usize), 0..6),
+    ) {
+        let _ = read(&text);
+        let mut whole: Vec<char> = WHOLE.chars().collect();
+        for (at, put, cut) in edits {
+            let at = at.min(whole.len());
+            let end = (at + cut).min(whole.len());
+            whole.splice(at..end, put.chars());
+        }
+        let _ = read(&whole.into_iter().collect::<String>());
+    }
+}
