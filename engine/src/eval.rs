@@ -9,6 +9,7 @@
 
 pub use check::{Decision, EvalError, Evaluator, Limits};
 pub use expand::{ExpandedTuple, ExpandedUserset, Expansion, Operand, UsersetIndex};
+pub use explain::{CaveatStep, Explanation, NearMiss, Step, Verdict, What};
 pub use lists::{Exclusion, ListedObject, ListedPermission, ListedSubject, Page, PageRequest};
 pub use meter::Stopped;
 pub use view::{Edges, GraphView, Overlay};
@@ -17,6 +18,7 @@ mod build;
 mod check;
 mod circuit;
 mod expand;
+mod explain;
 mod lists;
 mod meter;
 mod tree;

@@ -30,3 +30,6 @@ pub const STEPS_BETWEEN_DEADLINE_POLLS: u64 = 1_024;
 
 /// Most steps that an explanation shows; what is beyond is counted, not shown.
 pub const MAX_EXPLANATION_STEPS: usize = 1_000;
+
+/// Deepest step of an explanation; deeper ones stand at this depth.
+pub const MAX_EXPLANATION_DEPTH: usize = 40;

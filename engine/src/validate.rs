@@ -3,7 +3,6 @@
 //! A tuple is allowed when one of its relation's direct types is exactly its shape: subject type and shape, caveat, and whether it
 //! expires ([`Shape`]). So whole states can be judged by their counts of shapes, without looking at tuples.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dhow_schema::caveat::ContextError;
@@ -281,7 +280,7 @@ pub fn orphans(next: &Schema, current: Option<&Schema>, state: &State) -> Vec<Or
 }
 
 fn parameters_differ(caveat: &Name, next: &Schema, current: Option<&Schema>) -> bool {
-    let parameters = |schema: &Schema| schema.caveats.get(caveat).map(|caveat| caveat.parameters().clone()).unwrap_or_else(BTreeMap::new);
+    let parameters = |schema: &Schema| schema.caveats.get(caveat).map(|caveat| caveat.parameters().clone()).unwrap_or_default();
     current.is_none_or(|current| parameters(current) != parameters(next))
 }
 

@@ -152,7 +152,7 @@ struct Lists {
 
 impl Lists {
     /// The lists of `(of, item)` pairs, each in the order given.
-    #[expect(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "numbers are gates of this circuit, counted in u32")]
+    #[expect(clippy::indexing_slicing, reason = "numbers are gates of this circuit, counted in u32")]
     fn new(count: usize, pairs: impl Iterator<Item = (u32, u32)> + Clone) -> Self {
         let mut starts = vec![0_u32; count + 1];
         for (of, _) in pairs.clone() {

@@ -74,5 +74,6 @@ fn shown(decision: Result<Decision, EvalError>) -> String {
 
 mod check;
 mod expand;
+mod explain;
 mod laws;
 mod lists;

@@ -1,6 +1,6 @@
 //! The alternating fixpoint, component by component.
 
-#![expect(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "nodes are ends of gates of this circuit, counted in u32")]
+#![expect(clippy::indexing_slicing, reason = "nodes are ends of gates of this circuit, counted in u32")]
 
 use super::{Components, Gate, Lists, Node, Solution, Truth};
 use crate::eval::meter::{Meter, Stopped};

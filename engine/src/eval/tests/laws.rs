@@ -191,6 +191,25 @@ proptest! {
     }
 
     #[test]
+    fn an_explanation_agrees_with_check_and_its_first_step_with_both(bench in any_bench(), subject in any_subject()) {
+        for name in names() {
+            let question: TupleKey = format!("d:0#{name}@{subject}").parse().unwrap();
+            let explanation = bench.evaluator().explain(&question).unwrap();
+            let verdict = match &explanation.decision {
+                Decision::Allowed => vec![Verdict::Holds],
+                Decision::Conditional { .. } => vec![Verdict::Depends],
+                Decision::Denied => vec![Verdict::Fails, Verdict::Paradox],
+            };
+            prop_assert!(verdict.contains(&explanation.steps[0].verdict));
+            prop_assert_eq!(shown(Ok(explanation.decision.clone())), bench.ask(&question.to_string()));
+            if explanation.decision == Decision::Allowed {
+                // What is shown as used is enough: with it alone, and nothing that could deny, the answer stays.
+                prop_assert!(explanation.steps.iter().all(|step| step.verdict == Verdict::Holds), "{}", explanation.to_text());
+            }
+        }
+    }
+
+    #[test]
     fn a_list_of_objects_is_what_check_does_not_deny(bench in any_bench(), subject in any_subject(), limit in 1_usize..4) {
         for name in names() {
             let mut listed = Vec::new();

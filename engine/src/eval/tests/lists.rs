@@ -22,7 +22,7 @@ fn objects(bench: &Bench, relation: &str, subject: &str, after: Option<&str>, li
     let page = bench.evaluator().list_objects(&"doc".into(), &relation.into(), &subject.parse().unwrap(), page).unwrap();
     let item = |item: ListedObject| match item.decision {
         Decision::Allowed => item.object.id().to_string(),
-        decision => format!("{} {}", item.object.id(), shown(Ok(decision))),
+        decision @ (Decision::Denied | Decision::Conditional { .. }) => format!("{} {}", item.object.id(), shown(Ok(decision))),
     };
     (page.items.into_iter().map(item).collect(), page.next.map(|id| id.to_string()))
 }
