@@ -161,10 +161,10 @@ impl Sink {
         }
     }
 
-    /// Adds several findings.
-    pub(crate) fn extend(&mut self, diagnostics: impl IntoIterator<Item = Diagnostic>) {
+    /// Adds the findings that another sink gave out; its count of hidden ones gives way to this sink's own.
+    pub(crate) fn absorb(&mut self, diagnostics: impl IntoIterator<Item = Diagnostic>) {
         for diagnostic in diagnostics {
-            self.push(diagnostic);
+            if diagnostic.code == codes::TOO_MANY_FINDINGS { self.hidden += 1 } else { self.push(diagnostic) }
         }
     }
 
@@ -198,7 +198,7 @@ impl Sink {
             found.push(Diagnostic {
                 code: codes::TOO_MANY_FINDINGS,
                 severity,
-                message: format!("{} more findings are not shown", self.hidden),
+                message: format!("more than {MAX_DIAGNOSTICS} findings, {} or more are not shown", self.hidden),
                 labels: Vec::new(),
                 help: Some("mend the ones above first".to_owned()),
             });

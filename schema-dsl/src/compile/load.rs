@@ -58,7 +58,7 @@ impl Loader<'_> {
         self.loaded.files.push(file.clone());
         self.state.insert(file.clone(), State::Open);
         let parsed = parse(file, &text);
-        self.sink.extend(parsed.diagnostics.iter().cloned());
+        self.sink.absorb(parsed.diagnostics.iter().cloned());
         let module = collect(&parsed, self.sink);
         let mut seen: BTreeMap<FileName, Span> = BTreeMap::new();
         for import in &module.imports {

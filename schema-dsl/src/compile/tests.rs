@@ -149,7 +149,10 @@ fn findings_beyond_the_limit_are_counted() {
     let members: String = (0..300).map(|number| format!(" permission p{number} = x{number}")).collect();
     let found = findings(&format!("definition d {{{members} }}"));
     assert_eq!(found.len(), crate::limits::MAX_DIAGNOSTICS + 1);
-    assert_eq!(found.last().map(|last| (last.code, last.message.as_str())), Some(("DH-S010", "200 more findings are not shown")));
+    let last = found.last().map(|last| (last.code, last.message.as_str()));
+    assert_eq!(last, Some(("DH-S010", "more than 100 findings, 200 or more are not shown")));
+    let found = findings(&format!("definition a {{ {} }}", "relation\n".repeat(1_000)));
+    assert_eq!(found.iter().filter(|found| found.code == "DH-S010").count(), 1);
 }
 
 /// The text compiles (or not) within a few seconds on a small stack.
