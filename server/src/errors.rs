@@ -6,19 +6,35 @@
 use std::error::Error;
 use std::time::Duration;
 
+use dhow_engine::eval::{EvalError, Stopped};
+use dhow_engine::schema_version::SchemaUnreadable;
+use dhow_engine::state::SchemaLookupError;
+use dhow_engine::validate::TupleRefused;
 use dhow_proto::rpc;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::api::heavy::HeavyError;
 use crate::api::request::RequestError;
+use crate::api::schemas::{SchemaWrong, field, sentence};
+use crate::api::target::TargetError;
 use crate::identity::{Forbidden, Unauthenticated};
+use crate::node::ReadError;
+use crate::node::cursor::CursorError;
+use crate::node::token::MalformedToken;
+use crate::store::{CreateStoreError, DatastoreError, WriteError};
 
 /// The domain of every `ErrorInfo`.
 pub(crate) const DOMAIN: &str = "dhow";
 
+/// How many findings of the schema compiler a status carries: it travels in headers, whose size peers bound.
+const FINDINGS_MAX: usize = 20;
+
 /// When to try again what a busy server refused.
 const SOON: Duration = Duration::from_millis(200);
+
+/// When to try again what a troubled server refused.
+const LATER: Duration = Duration::from_secs(2);
 
 /// Whatever ends a request without an answer.
 #[derive(Debug, thiserror::Error)]
@@ -35,26 +51,83 @@ pub(crate) enum ApiError {
     /// Work away from the network threads came to nothing.
     #[error(transparent)]
     Heavy(#[from] HeavyError),
+    /// It is not clear which store is meant.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// A text that is no token.
+    #[error(transparent)]
+    Token(#[from] MalformedToken),
+    /// A cursor that does not go on with this request.
+    #[error(transparent)]
+    Cursor(#[from] CursorError),
+    /// A schema version that is not there.
+    #[error(transparent)]
+    SchemaLookup(#[from] SchemaLookupError),
+    /// The store or the revision cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The database.
+    #[error(transparent)]
+    Datastore(#[from] DatastoreError),
+    /// A store that cannot be made.
+    #[error(transparent)]
+    CreateStore(#[from] CreateStoreError),
+    /// A write that was refused or failed.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// A schema version that this build cannot compile.
+    #[error(transparent)]
+    SchemaUnreadable(#[from] SchemaUnreadable),
+    /// A schema that does not compile.
+    #[error(transparent)]
+    SchemaWrong(#[from] SchemaWrong),
+    /// A contextual tuple that the schema does not allow.
+    #[error("contextual tuple `{tuple}`: {source}")]
+    ContextualTuple {
+        /// Its place in the request.
+        index: usize,
+        /// The tuple.
+        tuple: String,
+        /// Why.
+        #[source]
+        source: Box<TupleRefused>,
+    },
+    /// An import that went wrong on its way.
+    #[error("the import stopped; the first {imported} tuples are in")]
+    Import {
+        /// How many tuples are in.
+        imported: u64,
+        /// What went wrong with the next ones.
+        #[source]
+        source: Box<WriteError>,
+    },
+    /// The server is stopping.
+    #[error("the server is stopping")]
+    Stopping,
+    /// The evaluation came to no answer.
+    #[error(transparent)]
+    Eval(#[from] EvalError),
 }
 
 /// One error as the wire tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Told {
     status: Code,
-    code: &'static str,
+    code: String,
     help: String,
-    field: Option<String>,
+    /// Field paths, each with what is wrong there; empty: the sentence.
+    fields: Vec<(String, String)>,
     metadata: Vec<(&'static str, String)>,
     retry_after: Option<Duration>,
 }
 
 impl Told {
-    fn new(status: Code, code: &'static str, help: impl Into<String>) -> Self {
-        Self { status, code, help: help.into(), field: None, metadata: Vec::new(), retry_after: None }
+    fn new(status: Code, code: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { status, code: code.into(), help: help.into(), fields: Vec::new(), metadata: Vec::new(), retry_after: None }
     }
 
     fn at(mut self, field: impl Into<String>) -> Self {
-        self.field = Some(field.into());
+        self.fields.push((field.into(), String::new()));
         self
     }
 
@@ -77,6 +150,39 @@ impl ApiError {
             Self::Forbidden(error) => Told::new(Code::PermissionDenied, error.code(), error.help()),
             Self::Heavy(error @ HeavyError::NoRoom) => Told::new(Code::ResourceExhausted, error.code(), error.help()).retry(SOON),
             Self::Heavy(error @ HeavyError::Lost) => Told::new(Code::Internal, error.code(), error.help()),
+            Self::Target(error @ (TargetError::Several | TargetError::None)) => {
+                Told::new(Code::InvalidArgument, error.code(), error.help()).at("store")
+            }
+            Self::Target(error @ TargetError::TooManyTestStores { .. }) => Told::new(Code::ResourceExhausted, error.code(), error.help()),
+            Self::Token(error) => Told::new(Code::InvalidArgument, error.code(), error.help()).at("consistency"),
+            Self::Cursor(error) => Told::new(Code::InvalidArgument, error.code(), error.help()).at("cursor"),
+            Self::SchemaLookup(error @ SchemaLookupError::NoSchema) => {
+                Told::new(Code::FailedPrecondition, error.code(), "write one (`dhow schema write FILE`)")
+            }
+            Self::SchemaLookup(error @ SchemaLookupError::Unknown { latest, .. }) => {
+                Told::new(Code::NotFound, error.code(), "leave it out for the latest").at("schema_version").with("latest", latest)
+            }
+            Self::SchemaUnreadable(error) => Told::new(Code::Internal, error.code(), "use the build that wrote it, or a newer one"),
+            Self::SchemaWrong(error) => {
+                let mut told = Told::new(Code::InvalidArgument, error.code(), "");
+                told.fields = error.errors().take(FINDINGS_MAX).map(|finding| (field(finding), sentence(finding))).collect();
+                told
+            }
+            Self::ContextualTuple { index, source, .. } => {
+                Told::new(Code::InvalidArgument, source.code(), source.help().unwrap_or_default()).at(format!("contextual_tuples[{index}]"))
+            }
+            Self::Import { imported, source } => {
+                let mut told = told_write(source).with("imported", imported);
+                told.help.push_str("; mend it and send the whole stream again under the same import id");
+                told.fields.clear();
+                told
+            }
+            Self::Stopping => Told::new(Code::Unavailable, "DH-A032", "connect again").retry(SOON),
+            Self::Read(error) => told_read(error),
+            Self::Datastore(error) => told_datastore(error),
+            Self::CreateStore(error) => told_create_store(error),
+            Self::Write(error) => told_write(error),
+            Self::Eval(error) => told_eval(error),
             Self::Request(error) => {
                 Told::new(Code::InvalidArgument, error.problem().code(), error.problem().help()).at(error.field())
             }
@@ -103,17 +209,83 @@ impl ApiError {
     }
 }
 
+fn told_read(error: &ReadError) -> Told {
+    match error {
+        ReadError::NoStore(_) => Told::new(Code::NotFound, "DH-R010", "list the stores (`dhow store list`)").at("store"),
+        ReadError::Foreign => Told::new(Code::InvalidArgument, "DH-R011", "use tokens of this store's own answers").at("consistency"),
+        ReadError::TooNew => Told::new(Code::InvalidArgument, "DH-R012", "use a token of an answer").at("consistency"),
+    }
+}
+
+fn told_datastore(error: &DatastoreError) -> Told {
+    let (code, help) = (error.code(), error.help());
+    match error {
+        DatastoreError::NoStore { .. } => Told::new(Code::NotFound, code, help).at("store"),
+        DatastoreError::Open { .. }
+        | DatastoreError::File { .. }
+        | DatastoreError::InUse { .. }
+        | DatastoreError::Setting { .. }
+        | DatastoreError::Migrate { .. }
+        | DatastoreError::Sql { .. }
+        | DatastoreError::CommitUnknown { .. } => Told::new(Code::Unavailable, code, help).retry(LATER),
+        DatastoreError::Corrupt { .. } => Told::new(Code::DataLoss, code, help),
+    }
+}
+
+fn told_create_store(error: &CreateStoreError) -> Told {
+    let (code, help) = (error.code(), error.help());
+    match error {
+        CreateStoreError::Name { .. } => Told::new(Code::InvalidArgument, code, help).at("name"),
+        CreateStoreError::NameTaken { .. } => Told::new(Code::AlreadyExists, code, help).at("name"),
+        CreateStoreError::Datastore(error) => told_datastore(error),
+    }
+}
+
+fn told_write(error: &WriteError) -> Told {
+    let told = |status| Told::new(status, error.code(), error.help());
+    let change = |index: &usize| format!("changes[{index}]");
+    let precondition = |index: &usize| format!("preconditions[{index}]");
+    match error {
+        WriteError::Exists { index, .. } => told(Code::AlreadyExists).at(change(index)),
+        WriteError::Missing { index, .. } | WriteError::Present { index, .. } => told(Code::FailedPrecondition).at(precondition(index)),
+        WriteError::Twice { second, .. } => told(Code::InvalidArgument).at(change(second)),
+        WriteError::Invalid { index, .. } => told(Code::InvalidArgument).at(change(index)),
+        WriteError::NoSchema => told(Code::FailedPrecondition),
+        WriteError::TooManyChanges { .. } | WriteError::TooLarge { .. } => told(Code::InvalidArgument).at("changes"),
+        WriteError::TooManyPreconditions { .. } => told(Code::InvalidArgument).at("preconditions"),
+        WriteError::LabelTooLong { .. } | WriteError::Entry(_) => told(Code::InvalidArgument),
+        WriteError::RequestIdTaken { .. } => told(Code::AlreadyExists).at("request_id"),
+        WriteError::ClockJumped { .. } => told(Code::FailedPrecondition),
+        WriteError::Overloaded { .. } => told(Code::ResourceExhausted).retry(SOON),
+        WriteError::TooManyMatches { .. } => told(Code::FailedPrecondition).at("max_tuples"),
+        WriteError::Datastore(source) => told_datastore(source),
+        WriteError::Unknown { .. } | WriteError::NotApplied { .. } | WriteError::ShuttingDown => told(Code::Unavailable).retry(SOON),
+    }
+}
+
+fn told_eval(error: &EvalError) -> Told {
+    let told = |status| Told::new(status, error.code(), error.help().unwrap_or_default());
+    match error {
+        EvalError::Unknown(_) => told(Code::InvalidArgument),
+        EvalError::Stopped(Stopped::Budget { .. }) => {
+            Told::new(Code::ResourceExhausted, error.code(), "ask for less at once, or raise `evaluation_steps` of the server")
+        }
+        EvalError::Stopped(Stopped::Deadline { .. }) => Told::new(Code::DeadlineExceeded, error.code(), "ask for less, or allow more time"),
+        EvalError::Caveat(_) => told(Code::FailedPrecondition),
+    }
+}
+
 impl From<ApiError> for Status {
     fn from(error: ApiError) -> Self {
         let told = error.told();
         let sentence = error.sentence(&told.help);
         if told.status == Code::Internal || told.status == Code::DataLoss {
-            tracing::error!(code = told.code, "{sentence}");
+            tracing::error!(code = %told.code, "{sentence}");
         }
         let metadata = told.metadata.into_iter().map(|(key, value)| (key.to_owned(), value));
         let mut details = ErrorDetails::with_error_info(told.code, DOMAIN, metadata.collect::<std::collections::HashMap<_, _>>());
-        if let Some(field) = told.field {
-            details.add_bad_request_violation(field, sentence.clone());
+        for (field, description) in told.fields {
+            details.add_bad_request_violation(field, if description.is_empty() { sentence.clone() } else { description });
         }
         if let Some(after) = told.retry_after {
             details.set_retry_info(Some(after));

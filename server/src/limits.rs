@@ -90,7 +90,7 @@ limits! {
     KEEPALIVE_INTERVAL = 30_000, Milliseconds, "silence on a connection before the server asks whether the client is there", "see keepalive_timeout";
     KEEPALIVE_TIMEOUT = 20_000, Milliseconds, "wait for the answer to that", "the connection is closed; connect again";
     DEADLINE_DEFAULT = 10_000, Milliseconds, "a request that names no deadline (`grpc-timeout`)", "`DEADLINE_EXCEEDED`, code `DH-A030`; ask less or allow more time", set "deadline_default_ms";
-    DEADLINE_MAX = 60_000, Milliseconds, "the longest deadline that a request may name; Watch, Import and CheckStream go on without one", "a longer one is cut to this", set "deadline_max_ms";
+    DEADLINE_MAX = 60_000, Milliseconds, "the longest deadline that a request may name; Watch, Import, Export, Delete and CheckStream go on without one once they have begun", "a longer one is cut to this", set "deadline_max_ms";
     CHECK_DEADLINE = 5_000, Milliseconds, "one check on a CheckStream", "that check fails with code `DH-A030`; the stream goes on";
     EVALUATION_STEPS = dhow_engine::limits::DEFAULT_MAX_STEPS, Count, "steps of the evaluation of one request: tuples looked at, gates built and solved; a page of a list is one request", "`RESOURCE_EXHAUSTED`, code `evaluation_budget`; ask for smaller pages, or raise it", set "evaluation_steps";
     STREAM_OUTSTANDING = 1_024, Count, "checks of one CheckStream that are read but not answered", "the server reads no further until answers are taken", set "stream_outstanding";
@@ -99,6 +99,7 @@ limits! {
     CONTEXTUAL_TUPLES = dhow_engine::limits::MAX_CONTEXTUAL_TUPLES as u64, Count, "contextual tuples of one request", "`INVALID_ARGUMENT`, code `DH-A012`; write them to the store instead";
     WRITE_CHANGES = dhow_engine::limits::MAX_ENTRY_CHANGES as u64, Count, "changes of one Write, and of one log entry", "`INVALID_ARGUMENT`, code `DH-A012`; split the write, or use Import";
     ENTRY_BYTES = dhow_engine::limits::MAX_ENTRY_BYTES as u64, Bytes, "one log entry: a Write with what was there before and is there after", "`INVALID_ARGUMENT`, code `DH-W008`; split the write";
+    ENTRY_PART_BYTES = 256 * 1024, Bytes, "the tuples of one revision of an Import or Delete", "the rest goes into the next revision";
     PRECONDITIONS = 100, Count, "preconditions of one Write or Delete", "`INVALID_ARGUMENT`, code `DH-A012`";
     WATCH_FILTERS = 100, Count, "filters of one Watch", "`INVALID_ARGUMENT`, code `DH-A012`; watch more broadly and filter yourself";
     OBJECT_ID_BYTES = dhow_engine::limits::MAX_ID_BYTES as u64, Bytes, "an object id", "`INVALID_ARGUMENT`, code of the reference's error";

@@ -14,6 +14,7 @@ mod keys;
 mod limits;
 mod node;
 mod serve;
+mod store;
 mod tls;
 mod validation;
 

@@ -7,6 +7,7 @@ mod arguments;
 mod log;
 mod options;
 mod running;
+mod seed;
 
 use std::process::ExitCode;
 

@@ -3,8 +3,6 @@
 //! A cursor binds the store, the history, the revision, the schema version, the request and its time; so all pages together are what
 //! one stream would have been. While items go out, at most one message of them is in memory.
 
-use std::collections::VecDeque;
-
 use futures_util::stream;
 use prost::Message;
 use tonic::codegen::BoxStream;
@@ -14,8 +12,14 @@ use crate::errors::ApiError;
 use crate::limits::{MESSAGE_ITEMS, PAGE_SIZE};
 use crate::node::cursor::{Cursor, RequestHash};
 
-/// An item with the key that the next page goes on behind.
-pub(super) type Keyed<T> = (Vec<u8>, T);
+/// Some items, and where to go on.
+#[derive(Debug, Clone)]
+pub(super) struct Fetched<T> {
+    /// The items, in order; may be fewer than asked for, or none.
+    pub(super) items: Vec<T>,
+    /// The key behind which there may be more; `None`: this was all.
+    pub(super) next: Option<Vec<u8>>,
+}
 
 /// A page that a request asks for.
 #[derive(Debug, Clone)]
@@ -59,38 +63,44 @@ impl Page {
         Self { size, cursor, begins_behind }
     }
 
-    /// The messages of this page, each of at most [`MESSAGE_ITEMS`] items; at least one. `fetch(behind, n)` gives the next `n` items
-    /// behind a key, fewer only at the end; `message(items, next_cursor)` makes a message of them.
+    /// The messages of this page, each of at most [`MESSAGE_ITEMS`] items; at least one. `fetch(behind, n)` gives at most `n` items
+    /// behind a key; `message(items, next_cursor)` makes a message of them.
     pub(super) fn stream<T, M, F, Fut, Make>(self, fetch: F, message: Make) -> BoxStream<M>
     where
         T: Send + 'static,
         M: Send + 'static,
         F: FnMut(Option<Vec<u8>>, usize) -> Fut + Send + 'static,
-        Fut: Future<Output = Result<Vec<Keyed<T>>, ApiError>> + Send,
+        Fut: Future<Output = Result<Fetched<T>, ApiError>> + Send,
         Make: FnMut(Vec<T>, String) -> M + Send + 'static,
     {
-        let state = Some((self.begins_behind, self.size, fetch, message));
         let cursor = self.cursor;
-        Box::pin(stream::try_unfold((state, cursor), |(state, cursor)| async move {
-            let Some((behind, left, mut fetch, mut message)) = state else { return Ok(None) };
-            let wanted = left.unwrap_or(usize::MAX).min(MESSAGE_ITEMS.count());
-            let ends_page = left == Some(wanted);
-            // One more than the page holds tells whether there is another page.
-            let found = fetch(behind.clone(), wanted.saturating_add(usize::from(ends_page))).await?;
-            let more = if ends_page { found.len() > wanted } else { found.len() == wanted };
-            let mut keyed: VecDeque<_> = found.into();
-            keyed.truncate(wanted);
-            let last = keyed.back().map(|(key, _)| key.clone()).or(behind);
-            let items = keyed.into_iter().map(|(_, item)| item).collect();
-            if more && ends_page {
-                let next = Cursor { last_key: last.unwrap_or_default(), ..cursor.clone() };
-                return Ok(Some((message(items, next.to_string()), (None, cursor))));
+        let going = Some(Going { behind: self.begins_behind, left: self.size, fetch, message });
+        Box::pin(stream::try_unfold((going, cursor), |(going, cursor)| async move {
+            let Some(mut going) = going else { return Ok::<_, tonic::Status>(None) };
+            loop {
+                let wanted = going.left.unwrap_or(usize::MAX).min(MESSAGE_ITEMS.count());
+                let Fetched { items, next } = (going.fetch)(going.behind.clone(), wanted).await?;
+                going.left = going.left.map(|left| left.saturating_sub(items.len()));
+                let Some(next) = next else { return Ok(Some(((going.message)(items, String::new()), (None, cursor)))) };
+                if going.left == Some(0) {
+                    let next = Cursor { last_key: next, ..cursor.clone() }.to_string();
+                    return Ok(Some(((going.message)(items, next), (None, cursor))));
+                }
+                going.behind = Some(next);
+                if !items.is_empty() {
+                    return Ok(Some(((going.message)(items, String::new()), (Some(going), cursor))));
+                }
             }
-            let made = message(items, String::new());
-            let left = left.map(|left| left.saturating_sub(wanted));
-            Ok::<_, tonic::Status>(Some((made, (more.then_some((last, left, fetch, message)), cursor))))
         }))
     }
+}
+
+/// A page that is going out.
+struct Going<F, Make> {
+    behind: Option<Vec<u8>>,
+    left: Option<usize>,
+    fetch: F,
+    message: Make,
 }
 
 #[cfg(test)]
@@ -116,7 +126,10 @@ mod tests {
     async fn messages(page: Page, total: u32) -> Vec<(Vec<u32>, String)> {
         let fetch = move |behind: Option<Vec<u8>>, n: usize| async move {
             let from = behind.map_or(0, |key| u32::from_be_bytes(key.try_into().unwrap()) + 1);
-            Ok((from..total).take(n).map(|i| (i.to_be_bytes().to_vec(), i)).collect())
+            // Some of them are looked at in vain, as those of a list that are denied are.
+            let items: Vec<u32> = (from..total).take(n).filter(|i| i % 7 != 3).collect();
+            let next = (from as usize + n < total as usize).then(|| (from + n as u32 - 1).to_be_bytes().to_vec());
+            Ok(Fetched { items, next })
         };
         page.stream(fetch, |items: Vec<u32>, next| (items, next)).map(Result::unwrap).collect().await
     }
@@ -128,7 +141,7 @@ mod tests {
             assert!(!whole.is_empty());
             assert!(whole.iter().all(|(items, next)| items.len() <= MESSAGE_ITEMS.count() && next.is_empty()));
             let whole: Vec<u32> = whole.into_iter().flat_map(|(items, _)| items).collect();
-            assert_eq!(whole, (0..total).collect::<Vec<_>>());
+            assert_eq!(whole, (0..total).filter(|i| i % 7 != 3).collect::<Vec<_>>());
             for size in [1, 3, 500, 700, 2_000] {
                 let (mut paged, mut page) = (Vec::new(), Page::first(Some(size), cursor()));
                 loop {

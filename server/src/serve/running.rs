@@ -15,8 +15,10 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use super::options::{Data, Refusal, ServeOptions};
+use super::seed::{self, SeedError};
 use crate::api::Api;
 use crate::api::door::{Access, Door};
+use crate::api::test_stores::TestStores;
 use crate::clock::{Clock, SystemClock};
 use crate::limits::{self, Limits};
 use crate::tls::{self, TlsError};
@@ -48,6 +50,12 @@ pub(crate) enum ServeError {
         #[source]
         source: std::io::Error,
     },
+    /// The file of `--load`.
+    #[error("{error} [{}]", .error.code())]
+    Seed {
+        /// What is wrong with it.
+        error: SeedError,
+    },
     /// The reflection service.
     #[error("the interface's descriptors cannot be read: this build is broken [DH-K041]")]
     Reflection(#[from] tonic_reflection::server::Error),
@@ -68,6 +76,12 @@ impl From<Refusal> for ServeError {
 impl From<TlsError> for ServeError {
     fn from(error: TlsError) -> Self {
         Self::Tls { error }
+    }
+}
+
+impl From<SeedError> for ServeError {
+    fn from(error: SeedError) -> Self {
+        Self::Seed { error }
     }
 }
 
@@ -96,10 +110,12 @@ pub(crate) async fn run(options: ServeOptions) -> Result<RunningServer, ServeErr
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let greeting = greeting(&options, address);
     let (stop, stopping) = watch::channel(false);
-    let api = Api::new(Arc::clone(&clock), options.limits, stopping.clone());
+    let test_stores = test_stores(&options)?;
+    let node = crate::node::Node::open(Arc::clone(&clock));
+    let api = Api::new(node, Arc::clone(&clock), options.limits, stopping.clone(), test_stores);
     let (health, health_service) = tonic_health::server::health_reporter();
     let ephemeral = matches!(options.access, Access::Ephemeral);
-    let mut routes = api.routes(ephemeral);
+    let mut routes = api.routes();
     routes = routes.add_service(health_service);
     routes = add_reflection(routes)?;
     for name in served(ephemeral) {
@@ -123,6 +139,15 @@ pub(crate) async fn run(options: ServeOptions) -> Result<RunningServer, ServeErr
         let _ = stopped.wait_for(|stop| *stop).await;
     }));
     Ok(RunningServer { address, greeting, stop, limits: options.limits, health, task: Mutex::new(Some(task)) })
+}
+
+/// What a test server begins its stores with; `None` for other servers.
+fn test_stores(options: &ServeOptions) -> Result<Option<TestStores>, ServeError> {
+    if !matches!(options.access, Access::Ephemeral) {
+        return Ok(None);
+    }
+    let seed = options.load.as_deref().map(seed::load).transpose()?;
+    Ok(Some(TestStores::new(seed.unwrap_or_default())))
 }
 
 /// The names that the health service answers for.

@@ -1,0 +1,78 @@
+//! Check and BatchCheck.
+
+use dhow_engine::tuple::Tuple;
+use dhow_proto::v1;
+use dhow_schema::value::Context;
+
+use crate::api::question::{Item, decision_to_wire};
+use crate::api::request::{RequestError, at_most};
+use crate::api::target::Session;
+use crate::api::{Api, Caller, convert};
+use crate::errors::{ApiError, to_rpc_status};
+use crate::limits;
+
+impl Api {
+    /// One decision, answered on the thread that asks.
+    pub(super) async fn check(&self, caller: &Caller, request: v1::CheckRequest) -> Result<v1::CheckResponse, ApiError> {
+        let item = request.check.ok_or_else(|| RequestError::missing("check"))?;
+        let item = Item::read(item).map_err(|error| error.within("check"))?;
+        let contextual = convert::contextual_tuples(request.contextual_tuples)?;
+        let session = self.session(caller, &request.store, request.consistency, request.schema_version).await?;
+        let contextual = session.admit(contextual)?;
+        let steps = self.limits.evaluation_steps;
+        let decision = session.ask(&contextual, &item.context, steps, |evaluator| evaluator.check(&item.key))?;
+        let (decision, missing_parameters) = decision_to_wire(&decision);
+        Ok(v1::CheckResponse {
+            answered_at: Some(session.answered_at()),
+            decision: decision.into(),
+            missing_parameters,
+            explanation: None,
+        })
+    }
+
+    /// Many decisions at one revision. What is wrong with one question is told in its place.
+    pub(super) async fn batch_check(&self, caller: &Caller, request: v1::BatchCheckRequest) -> Result<v1::BatchCheckResponse, ApiError> {
+        at_most(&limits::BATCH_CHECKS, "checks", request.checks.len())?;
+        let shared = convert::context("context", request.context, &limits::REQUEST_CONTEXT_BYTES)?;
+        let contextual = convert::contextual_tuples(request.contextual_tuples)?;
+        let items: Vec<_> = request.checks.into_iter().enumerate().map(|(i, item)| read_item(i, item, &shared)).collect();
+        let session = self.session(caller, &request.store, request.consistency, request.schema_version).await?;
+        let contextual = session.admit(contextual)?;
+        let steps = self.limits.evaluation_steps;
+        let answered_at = Some(session.answered_at());
+        let results = if items.len() <= limits::BATCH_INLINE.count() {
+            decide_all(&session, &contextual, items, steps)
+        } else {
+            let deadline = caller.deadline.clone();
+            self.heavy(&deadline, move || Ok(decide_all(&session, &contextual, items, steps))).await?
+        };
+        Ok(v1::BatchCheckResponse { answered_at, results })
+    }
+}
+
+/// Reads a question of a batch; the batch's context fills in what the question's own leaves open.
+fn read_item(index: usize, item: v1::CheckItem, shared: &Context) -> Result<Item, RequestError> {
+    let mut item = Item::read(item).map_err(|error| error.within(format!("checks[{index}]")))?;
+    for (name, value) in shared {
+        item.context.entry(name.clone()).or_insert_with(|| value.clone());
+    }
+    Ok(item)
+}
+
+fn decide_all(session: &Session, contextual: &[Tuple], items: Vec<Result<Item, RequestError>>, steps: u64) -> Vec<v1::CheckResult> {
+    let decide = |item: Result<Item, RequestError>| {
+        let item = item?;
+        session.ask(contextual, &item.context, steps, |evaluator| evaluator.check(&item.key))
+    };
+    let result = |item| match decide(item) {
+        Ok(decision) => {
+            let (decision, missing_parameters) = decision_to_wire(&decision);
+            v1::CheckResult { decision: decision.into(), missing_parameters, error: None }
+        }
+        Err(error) => {
+            let decision = v1::Decision::Unspecified.into();
+            v1::CheckResult { decision, missing_parameters: Vec::new(), error: Some(to_rpc_status(error)) }
+        }
+    };
+    items.into_iter().map(result).collect()
+}
