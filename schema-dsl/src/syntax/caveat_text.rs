@@ -18,6 +18,10 @@ pub(crate) fn caveat_end(text: &str) -> CaveatEnd {
     let bytes = text.as_bytes();
     let mut scanner = Scanner { bytes, position: 0 };
     let mut depth = 0usize;
+    // The formatter gives the expression a line of its own, so it is looked at as if it had one.
+    if scanner.declaration_at(text.len() - text.trim_start().len()) {
+        return CaveatEnd { length: 0, closed: false };
+    }
     while let Some(byte) = scanner.peek(0) {
         match byte {
             b'{' => depth += 1,
@@ -31,7 +35,7 @@ pub(crate) fn caveat_end(text: &str) -> CaveatEnd {
                 scanner.skip_string(false);
                 continue;
             }
-            b'\n' if scanner.declaration_follows() => return CaveatEnd { length: scanner.position, closed: false },
+            b'\n' if scanner.declaration_at(scanner.position + 1) => return CaveatEnd { length: scanner.position, closed: false },
             byte if byte.is_ascii_alphabetic() || byte == b'_' => {
                 scanner.skip_word();
                 continue;
@@ -97,9 +101,9 @@ impl Scanner<'_> {
         self.position = self.position.min(self.bytes.len());
     }
 
-    /// Whether the line after this line end begins like a declaration: a keyword and a name.
-    fn declaration_follows(&self) -> bool {
-        let rest = self.bytes.get(self.position + 1..).unwrap_or_default();
+    /// Whether a line that begins at `start` begins like a declaration: a keyword and a name.
+    fn declaration_at(&self, start: usize) -> bool {
+        let rest = self.bytes.get(start..).unwrap_or_default();
         let blanks = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
         let rest = rest.get(blanks..).unwrap_or_default();
         let keywords: [&[u8]; 5] = [b"definition", b"caveat", b"partial", b"relation", b"permission"];
@@ -148,5 +152,7 @@ mod tests {
         assert_eq!(body("a == 'x\n  caveat foo(a int) { a }"), ("a == 'x", false));
         assert_eq!(body("a == '''x\ndefinition user {}"), ("a == '''x\ndefinition user {}", false));
         assert_eq!(body("a == '\\"), ("a == '\\", false));
+        assert_eq!(body("\u{b} relation x == 1 }"), ("", false));
+        assert_eq!(body(" relation in x }"), (" relation in x ", true));
     }
 }
