@@ -145,6 +145,15 @@ fn partials_within_partials_cannot_blow_up() {
 }
 
 #[test]
+fn exclusions_nested_in_parentheses_are_counted_as_depth() {
+    let nested = |levels: usize| (0..levels).fold("a".to_owned(), |inner, _| format!("({inner}{})", " - a".repeat(80)));
+    let compiled = |levels: usize| compile_str(&format!("definition d {{ relation a: d permission p = {} }}", nested(levels)));
+    assert!(compiled(3).is_ok());
+    let error = compiled(5).unwrap_err();
+    assert_eq!(error.diagnostics.iter().filter(|found| found.is_error()).map(|found| found.code).collect::<Vec<_>>(), ["DH-S003"]);
+}
+
+#[test]
 fn findings_beyond_the_limit_are_counted() {
     let members: String = (0..300).map(|number| format!(" permission p{number} = x{number}")).collect();
     let found = findings(&format!("definition d {{{members} }}"));
