@@ -183,9 +183,7 @@ impl ApiError {
             Self::CreateStore(error) => told_create_store(error),
             Self::Write(error) => told_write(error),
             Self::Eval(error) => told_eval(error),
-            Self::Request(error) => {
-                Told::new(Code::InvalidArgument, error.problem().code(), error.problem().help()).at(error.field())
-            }
+            Self::Request(error) => Told::new(Code::InvalidArgument, error.problem().code(), error.problem().help()).at(error.field()),
         }
     }
 
@@ -251,6 +249,7 @@ fn told_write(error: &WriteError) -> Told {
         WriteError::Twice { second, .. } => told(Code::InvalidArgument).at(change(second)),
         WriteError::Invalid { index, .. } => told(Code::InvalidArgument).at(change(index)),
         WriteError::NoSchema => told(Code::FailedPrecondition),
+        WriteError::SchemaUnreadable { .. } => told(Code::Internal),
         WriteError::TooManyChanges { .. } | WriteError::TooLarge { .. } => told(Code::InvalidArgument).at("changes"),
         WriteError::TooManyPreconditions { .. } => told(Code::InvalidArgument).at("preconditions"),
         WriteError::LabelTooLong { .. } | WriteError::Entry(_) => told(Code::InvalidArgument),
@@ -297,8 +296,11 @@ impl From<ApiError> for Status {
 /// An error inside an answer, as BatchCheck and CheckStream carry it.
 pub(crate) fn to_rpc_status(error: ApiError) -> rpc::Status {
     let status = Status::from(error);
-    prost::Message::decode(status.details())
-        .unwrap_or_else(|_| rpc::Status { code: i32::from(status.code()), message: status.message().to_owned(), details: Vec::new() })
+    prost::Message::decode(status.details()).unwrap_or_else(|_| rpc::Status {
+        code: i32::from(status.code()),
+        message: status.message().to_owned(),
+        details: Vec::new(),
+    })
 }
 
 #[cfg(test)]

@@ -6,17 +6,10 @@
 //! tuples in memory or knows the wire.
 
 pub(crate) mod command;
-
-
 pub(crate) mod error;
+pub(crate) mod schema_command;
 
-
-
-
-
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use dhow_engine::digest::Digest;
@@ -24,8 +17,9 @@ use dhow_engine::entry::{Chain, Entry, StoreId};
 use dhow_engine::time::Timestamp;
 use dhow_engine::tuple::Tuple;
 
-pub(crate) use command::{ChangeRequest, Committed, Expectation, Precondition, WriteCommand, WriteError};
+pub(crate) use command::{ChangeRequest, Committed, Expectation, Precondition, RequestOutcome, WriteCommand, WriteError};
 pub(crate) use error::{CreateStoreError, DatastoreError};
+pub(crate) use schema_command::{SchemaCommand, SchemaCommitted, SchemaWriteError};
 
 /// One tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,4 +88,61 @@ pub(crate) enum StoreKey<'a> {
     Id(StoreId),
     /// By name.
     Name(&'a str),
+}
+
+/// One database.
+///
+/// **Invariants.** Every method that changes a store locks its head first and does all or nothing. What is read in one call is read
+/// at one moment. Expected refusals (exists already, a precondition, a request id that is taken) are found by reading, never by
+/// provoking a constraint.
+#[async_trait]
+pub(crate) trait Datastore: Send + Sync + std::fmt::Debug {
+    /// Whether nobody else can write while this is open, so that what was committed here is always the head.
+    fn is_sole_writer(&self) -> bool;
+
+    /// Makes a store at revision 0.
+    async fn create_store(&self, info: &StoreInfo) -> Result<(), CreateStoreError>;
+
+    /// A store, if it exists.
+    async fn find_store(&self, key: StoreKey<'_>) -> Result<Option<StoreInfo>, DatastoreError>;
+
+    /// All stores, in order of their names.
+    async fn list_stores(&self) -> Result<Vec<StoreInfo>, DatastoreError>;
+
+    /// Removes a store with everything it has; whether it was there.
+    async fn delete_store(&self, store: StoreId) -> Result<bool, DatastoreError>;
+
+    /// Where a store's log ends. O(1).
+    async fn head(&self, store: StoreId) -> Result<Head, DatastoreError>;
+
+    /// A whole store at its head, read at one moment. O(tuples); the sink holds the only copy.
+    async fn load(&self, store: StoreId, sink: &mut dyn LoadSink) -> Result<(), DatastoreError>;
+
+    /// At most `limit` entries behind revision `after`, in order; fewer at the end of the log and after some megabytes.
+    async fn log(&self, store: StoreId, after: u64, limit: usize) -> Result<Vec<LogRecord>, DatastoreError>;
+
+    /// What a request id stands for; `None` when it was not used in the 24 h before `now`.
+    async fn request(&self, store: StoreId, request_id: &str, now: Timestamp) -> Result<Option<RequestOutcome>, DatastoreError>;
+
+    /// Writes a batch as one transaction, each command with a revision of its own or refused by itself, each seeing those before it.
+    ///
+    /// An entry's time is the later of `now` and the head's. Bounds of single commands are checked by [`WriteCommand::check`] before.
+    ///
+    /// # Errors
+    /// An error of the whole batch: nothing of it was committed, unless it is [`DatastoreError::CommitUnknown`].
+    async fn write(
+        &self,
+        store: StoreId,
+        now: Timestamp,
+        batch: &[WriteCommand],
+    ) -> Result<Vec<Result<Committed, WriteError>>, DatastoreError>;
+
+    /// Writes a schema version, unless its text is the one in force already.
+    ///
+    /// # Errors
+    /// [`SchemaWriteError`]; nothing was committed, unless it is [`DatastoreError::CommitUnknown`].
+    async fn write_schema(&self, store: StoreId, now: Timestamp, command: &SchemaCommand) -> Result<SchemaCommitted, SchemaWriteError>;
+
+    /// Waits for what is under way and closes the database; later calls fail.
+    async fn close(&self);
 }

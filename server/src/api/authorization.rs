@@ -33,10 +33,7 @@ impl v1::authorization_service_server::AuthorizationService for Authorization {
         Ok(Response::new(self.0.batch_check(&caller, request.into_inner()).await?))
     }
 
-    async fn check_stream(
-        &self,
-        request: Request<Streaming<v1::CheckStreamRequest>>,
-    ) -> Result<Response<Self::CheckStreamStream>, Status> {
+    async fn check_stream(&self, request: Request<Streaming<v1::CheckStreamRequest>>) -> Result<Response<Self::CheckStreamStream>, Status> {
         let caller = self.0.caller(&request, &[Right::Read])?;
         Ok(Response::new(self.0.check_stream(&caller, request.into_inner())))
     }

@@ -159,7 +159,8 @@ mod tests {
     fn a_damaged_cursor_is_refused() {
         let text = cursor(b"doc:1").to_string();
         for at in 0..text.len() {
-            let damaged: String = text.chars().enumerate().map(|(i, c)| if i == at { if c == 'A' { 'B' } else { 'A' } } else { c }).collect();
+            let damaged: String =
+                text.chars().enumerate().map(|(i, c)| if i == at { if c == 'A' { 'B' } else { 'A' } } else { c }).collect();
             assert_eq!(Cursor::parse(&damaged, STORE, RequestHash::of(b"list")).unwrap_err().code(), "DH-R020", "{damaged}");
         }
         for damaged in ["", "A", "doc:1", &text[..40]] {

@@ -1,5 +1,12 @@
 //! A node whose stores live in memory alone: stands in until the database does, so that services and clients run end to end.
-#![allow(clippy::all, clippy::unwrap_used, clippy::indexing_slicing, clippy::cast_possible_truncation, dead_code, reason = "goes when the database node comes")]
+#![allow(
+    clippy::all,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    dead_code,
+    reason = "goes when the database node comes"
+)]
 use super::token::Token;
 use crate::clock::Clock;
 use crate::store::*;
@@ -79,11 +86,17 @@ impl Node {
     }
     pub(crate) async fn resolve(&self, name: &str) -> Result<StoreInfo, ReadError> {
         let stores = self.stores.lock().unwrap();
-        stores.values().find(|s| s.info.name == name || s.info.id.to_string() == name).map(|s| s.info.clone()).ok_or(ReadError::NoStore(name.to_owned()))
+        stores
+            .values()
+            .find(|s| s.info.name == name || s.info.id.to_string() == name)
+            .map(|s| s.info.clone())
+            .ok_or(ReadError::NoStore(name.to_owned()))
     }
     pub(crate) async fn create_store(&self, name: &str) -> Result<StoreInfo, CreateStoreError> {
         let mut stores = self.stores.lock().unwrap();
-        if stores.contains_key(name) { return Err(CreateStoreError::NameTaken { name: name.to_owned() }); }
+        if stores.contains_key(name) {
+            return Err(CreateStoreError::NameTaken { name: name.to_owned() });
+        }
         let id = StoreId(*uuid::Uuid::new_v4().as_bytes());
         let info = StoreInfo { id, name: name.to_owned(), created_at: self.clock.now() };
         stores.insert(name.to_owned(), One { info: info.clone(), states: vec![State::genesis(id)], entries: vec![], offset: 0 });
@@ -101,18 +114,35 @@ impl Node {
         let one = stores.values_mut().find(|s| s.info.id == store).ok_or(ReadError::NoStore(store.to_string()))?;
         Ok(f(one))
     }
-    fn time(&self, one: &One) -> Timestamp { self.clock.now().plus_microseconds(one.offset) }
-    pub(crate) async fn read_at(&self, store: StoreId, consistency: &Consistency, _deadline: Option<Duration>) -> Result<ReadPoint, ReadError> {
+    fn time(&self, one: &One) -> Timestamp {
+        self.clock.now().plus_microseconds(one.offset)
+    }
+    pub(crate) async fn read_at(
+        &self,
+        store: StoreId,
+        consistency: &Consistency,
+        _deadline: Option<Duration>,
+    ) -> Result<ReadPoint, ReadError> {
         self.with(store, |one| {
             let head = one.states.last().unwrap();
             let at = match consistency {
                 Consistency::AtExactSnapshot(t) | Consistency::AtLeastAsFresh(t) if t.store != store => return Err(ReadError::Foreign),
-                Consistency::AtExactSnapshot(t) | Consistency::AtLeastAsFresh(t) if t.revision > head.position().revision => return Err(ReadError::TooNew),
+                Consistency::AtExactSnapshot(t) | Consistency::AtLeastAsFresh(t) if t.revision > head.position().revision => {
+                    return Err(ReadError::TooNew);
+                }
                 Consistency::AtExactSnapshot(t) => &one.states[t.revision as usize],
                 _ => head,
             };
             let p = at.position();
-            Ok(ReadPoint { store, state: at.clone(), token: Token::new(store, p.revision, &p.chain), age: Duration::ZERO, degraded: false, time: self.time(one).max(p.time), note: None })
+            Ok(ReadPoint {
+                store,
+                state: at.clone(),
+                token: Token::new(store, p.revision, &p.chain),
+                age: Duration::ZERO,
+                degraded: false,
+                time: self.time(one).max(p.time),
+                note: None,
+            })
         })?
     }
     pub(crate) async fn write(&self, store: StoreId, command: WriteCommand) -> Result<WriteOutcome, WriteError> {
@@ -126,22 +156,47 @@ impl Node {
             for (index, change) in command.changes.iter().enumerate() {
                 let before = head.get(change.key()).map(|t| (**t).clone());
                 let after = match change {
-                    ChangeRequest::Create(t) | ChangeRequest::Touch(t) => Some(dhow_engine::validate::admit(schema, t).map_err(|e| WriteError::Invalid { index, key: Box::new(t.key.clone()), source: Box::new(e) })?),
+                    ChangeRequest::Create(t) | ChangeRequest::Touch(t) => {
+                        Some(dhow_engine::validate::admit(schema, t).map_err(|e| WriteError::Invalid {
+                            index,
+                            key: Box::new(t.key.clone()),
+                            source: Box::new(e),
+                        })?)
+                    }
                     ChangeRequest::Delete(_) => None,
                 };
-                if matches!(change, ChangeRequest::Create(_)) && before.is_some() { return Err(WriteError::Exists { index, key: Box::new(change.key().clone()) }); }
-                match (&before, &after) { (None, Some(_)) => created += 1, (Some(_), Some(_)) => replaced += 1, (Some(_), None) => deleted += 1, _ => {} }
-                if let Some(c) = Change::new(before, after) { changes.insert(change.key().clone(), c); }
+                if matches!(change, ChangeRequest::Create(_)) && before.is_some() {
+                    return Err(WriteError::Exists { index, key: Box::new(change.key().clone()) });
+                }
+                match (&before, &after) {
+                    (None, Some(_)) => created += 1,
+                    (Some(_), Some(_)) => replaced += 1,
+                    (Some(_), None) => deleted += 1,
+                    _ => {}
+                }
+                if let Some(c) = Change::new(before, after) {
+                    changes.insert(change.key().clone(), c);
+                }
             }
             let mut state = head.clone();
             if !changes.is_empty() && !command.dry_run {
-                let entry = head.next_entry(self.time(one), &command.actor, &command.request_id, Body::Changes(changes.into_values().collect())).unwrap();
+                let entry = head
+                    .next_entry(self.time(one), &command.actor, &command.request_id, Body::Changes(changes.into_values().collect()))
+                    .unwrap();
                 state = head.apply(&entry).unwrap();
                 one.states.push(state.clone());
                 one.entries.push(Arc::new(entry));
             }
             let p = state.position();
-            Ok(WriteOutcome { token: Token::new(store, p.revision, &p.chain), revision: p.revision, created, replaced, deleted, repeated: false, request_id: command.request_id.clone() })
+            Ok(WriteOutcome {
+                token: Token::new(store, p.revision, &p.chain),
+                revision: p.revision,
+                created,
+                replaced,
+                deleted,
+                repeated: false,
+                request_id: command.request_id.clone(),
+            })
         });
         self.wake.send_modify(|n| *n += 1);
         result.unwrap()
@@ -150,16 +205,26 @@ impl Node {
         self.with(store, |one| {
             let head = one.states.last().unwrap().clone();
             let version = head.schemas().count() as u64 + 1;
-            let entry = head.next_entry(self.time(one), &command.actor, "", Body::Schema(SchemaText { version, source: command.source.clone() })).unwrap();
+            let entry = head
+                .next_entry(self.time(one), &command.actor, "", Body::Schema(SchemaText { version, source: command.source.clone() }))
+                .unwrap();
             let state = head.apply(&entry).unwrap();
             let p = *state.position();
             one.states.push(state);
             one.entries.push(Arc::new(entry));
             Ok(SchemaOutcome { token: Token::new(store, p.revision, &p.chain), version, unchanged: false })
-        }).map(|x| { self.wake.send_modify(|n| *n += 1); x }).unwrap()
+        })
+        .map(|x| {
+            self.wake.send_modify(|n| *n += 1);
+            x
+        })
+        .unwrap()
     }
     pub(crate) async fn advance_clock(&self, store: StoreId, by: Duration) -> Result<Timestamp, ReadError> {
-        self.with(store, |one| { one.offset += by.as_micros() as i64; self.time(one) })
+        self.with(store, |one| {
+            one.offset += by.as_micros() as i64;
+            self.time(one)
+        })
     }
 }
 
@@ -192,7 +257,9 @@ impl Node {
                 match next {
                     Some(watched) => return Ok(Some((watched, (node, wake, seen + 1)))),
                     None => {
-                        if wake.changed().await.is_err() { return Ok(None); }
+                        if wake.changed().await.is_err() {
+                            return Ok(None);
+                        }
                     }
                 }
             }

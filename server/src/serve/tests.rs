@@ -53,7 +53,8 @@ fn a_refusal_says_how_to_go_on() {
 fn the_command_line_wins_over_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("dhow.toml");
-    std::fs::write(&config, "address = \"127.0.0.1:1\"\ndata = \"a.db\"\n[log]\nlevel = \"debug\"\n[limits]\nheavy_requests = 3\n").unwrap();
+    std::fs::write(&config, "address = \"127.0.0.1:1\"\ndata = \"a.db\"\n[log]\nlevel = \"debug\"\n[limits]\nheavy_requests = 3\n")
+        .unwrap();
     let from_file = ServeArguments { config: Some(config.clone()), ..ServeArguments::default() };
     let (options, log) = from_file.into_options().unwrap();
     assert_eq!((options.address.port(), &options.data), (1, &Data::File(folder.path().join("a.db"))));

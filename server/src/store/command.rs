@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use borsh::BorshSerialize;
-use dhow_engine::entry::{Chain, Entry, EntryError};
+use dhow_engine::entry::{Chain, EntryError};
 use dhow_engine::filter::TupleFilter;
 use dhow_engine::limits::{MAX_ENTRY_BYTES, MAX_ENTRY_CHANGES, MAX_ENTRY_LABEL_BYTES};
 use dhow_engine::time::Timestamp;
 use dhow_engine::tuple::{Tuple, TupleKey};
 use dhow_engine::validate::TupleRefused as ValidationError;
 
+use super::LogRecord;
 use super::error::DatastoreError;
 
 /// Most preconditions of one write.
@@ -153,8 +154,8 @@ pub(crate) struct Written {
 pub(crate) struct Committed {
     /// The answer.
     pub(crate) written: Written,
-    /// The entry that it made; `None`: it changed nothing, was a dry run or a retry.
-    pub(crate) entry: Option<Arc<Entry>>,
+    /// The log record that it made; `None`: it changed nothing, was a dry run or a retry.
+    pub(crate) record: Option<LogRecord>,
     /// Whether this is the first answer once more.
     pub(crate) repeated: bool,
 }
@@ -185,6 +186,9 @@ pub(crate) enum WriteError {
     /// There is no schema that could allow a tuple.
     #[error("the store has no schema yet")]
     NoSchema,
+    /// The schema in force cannot be compiled by this build.
+    #[error("schema version {version}, which is in force, does not compile with this build")]
+    SchemaUnreadable { version: u64 },
     /// Too many changes for one revision.
     #[error("the write has {changes} changes, one revision holds at most {limit}")]
     TooManyChanges { changes: usize, limit: usize },
@@ -265,6 +269,7 @@ impl WriteError {
             Self::Overloaded { .. } => "DH-W013",
             Self::TooManyMatches { .. } => "DH-W014",
             Self::Entry(_) => "DH-W018",
+            Self::SchemaUnreadable { .. } => "DH-W019",
             Self::Datastore(source) => source.code(),
             Self::Unknown { .. } => "DH-W015",
             Self::NotApplied { .. } => "DH-W016",
@@ -288,6 +293,7 @@ impl WriteError {
             Self::Overloaded { .. } => "slow down and try again under the same request id",
             Self::TooManyMatches { .. } => "narrow the filter or raise the bound",
             Self::Entry(_) => "report this",
+            Self::SchemaUnreadable { .. } => "use the build that wrote it, or a newer one",
             Self::Datastore(source) => source.help(),
             Self::Unknown { .. } => "send the write again under the same request id",
             Self::NotApplied { .. } => "the write is in; read it from another node or later",
@@ -298,9 +304,12 @@ impl WriteError {
     /// The change or precondition that the error is about, by its place in the request.
     pub(crate) const fn index(&self) -> Option<usize> {
         match self {
-            Self::Exists { index, .. } | Self::Missing { index, .. } | Self::Present { index, .. } | Self::Invalid { index, .. } => Some(*index),
+            Self::Exists { index, .. } | Self::Missing { index, .. } | Self::Present { index, .. } | Self::Invalid { index, .. } => {
+                Some(*index)
+            }
             Self::Twice { second, .. } => Some(*second),
             Self::NoSchema
+            | Self::SchemaUnreadable { .. }
             | Self::TooManyChanges { .. }
             | Self::TooLarge { .. }
             | Self::TooManyPreconditions { .. }

@@ -22,12 +22,7 @@ impl Api {
         let steps = self.limits.evaluation_steps;
         let decision = session.ask(&contextual, &item.context, steps, |evaluator| evaluator.check(&item.key))?;
         let (decision, missing_parameters) = decision_to_wire(&decision);
-        Ok(v1::CheckResponse {
-            answered_at: Some(session.answered_at()),
-            decision: decision.into(),
-            missing_parameters,
-            explanation: None,
-        })
+        Ok(v1::CheckResponse { answered_at: Some(session.answered_at()), decision: decision.into(), missing_parameters, explanation: None })
     }
 
     /// Many decisions at one revision. What is wrong with one question is told in its place.

@@ -47,8 +47,7 @@ impl Api {
     async fn ready(&self, caller: &Caller, common: Common<'_>) -> Result<Ready, ApiError> {
         let size = check_size(common.page_size)?;
         let request = common.paged.request;
-        let (session, cursor) =
-            self.paged_session(caller, common.store, common.consistency, common.schema_version, common.paged).await?;
+        let (session, cursor) = self.paged_session(caller, common.store, common.consistency, common.schema_version, common.paged).await?;
         let contextual = session.admit(common.contextual)?;
         let page = match cursor {
             Some(cursor) => Page::behind(size, cursor),

@@ -81,10 +81,9 @@ fn value_to_wire(value: &Value) -> v1::Value {
         Value::String(value) => Kind::String(value.to_string()),
         Value::Bytes(value) => Kind::Bytes(value.clone()),
         Value::Duration { nanoseconds } => Kind::DurationNs(*nanoseconds),
-        Value::Timestamp { seconds, nanoseconds } => Kind::Timestamp(prost_types::Timestamp {
-            seconds: *seconds,
-            nanos: i32::try_from(*nanoseconds).unwrap_or_default(),
-        }),
+        Value::Timestamp { seconds, nanoseconds } => {
+            Kind::Timestamp(prost_types::Timestamp { seconds: *seconds, nanos: i32::try_from(*nanoseconds).unwrap_or_default() })
+        }
         Value::List(items) => Kind::List(v1::ListValue { items: items.iter().map(value_to_wire).collect() }),
         Value::Map(entries) => {
             Kind::Map(v1::Context { values: entries.iter().map(|(key, value)| (key.to_string(), value_to_wire(value))).collect() })

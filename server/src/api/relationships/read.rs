@@ -62,7 +62,9 @@ impl Scan {
                 scan.part(behind, limit)
             }
         };
-        page.stream(fetch, move |items: Vec<Arc<Tuple>>, next| message(items.iter().map(|tuple| convert::tuple_to_wire(tuple)).collect(), next))
+        page.stream(fetch, move |items: Vec<Arc<Tuple>>, next| {
+            message(items.iter().map(|tuple| convert::tuple_to_wire(tuple)).collect(), next)
+        })
     }
 }
 
@@ -82,11 +84,7 @@ impl Api {
         let answered_at = session.answered_at();
         let unexpired_at = (!request.include_expired).then_some(session.point.time);
         let scan = Scan { state: session.point.state, filter, unexpired_at };
-        Ok(scan.stream(page, move |tuples, next_cursor| v1::ReadResponse {
-            answered_at: Some(answered_at.clone()),
-            tuples,
-            next_cursor,
-        }))
+        Ok(scan.stream(page, move |tuples, next_cursor| v1::ReadResponse { answered_at: Some(answered_at.clone()), tuples, next_cursor }))
     }
 
     /// All tuples that match a filter, expired ones included: what goes in again by Import makes the same store.

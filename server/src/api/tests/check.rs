@@ -86,25 +86,10 @@ async fn each_wrong_question_is_told_with_code_and_field() {
         (of(v1::CheckItem { object: object("a b"), ..good() }), Code::InvalidArgument, "id_character", "check.object.id"),
         (of(v1::CheckItem { object: object(""), ..good() }), Code::InvalidArgument, "id_empty", "check.object.id"),
         (of(v1::CheckItem { permission: String::new(), ..good() }), Code::InvalidArgument, "DH-A010", "check.permission"),
-        (
-            v1::CheckRequest { contextual_tuples: too_many, ..of(good()) },
-            Code::InvalidArgument,
-            "DH-A012",
-            "contextual_tuples",
-        ),
+        (v1::CheckRequest { contextual_tuples: too_many, ..of(good()) }, Code::InvalidArgument, "DH-A012", "contextual_tuples"),
         (v1::CheckRequest { store: "absent".into(), ..of(good()) }, Code::NotFound, NO_STORE, "store"),
-        (
-            v1::CheckRequest { schema_version: 9, ..of(good()) },
-            Code::NotFound,
-            "schema_version_unknown",
-            "schema_version",
-        ),
-        (
-            v1::CheckRequest { consistency: at_least("no token"), ..of(good()) },
-            Code::InvalidArgument,
-            "DH-R001",
-            "consistency",
-        ),
+        (v1::CheckRequest { schema_version: 9, ..of(good()) }, Code::NotFound, "schema_version_unknown", "schema_version"),
+        (v1::CheckRequest { consistency: at_least("no token"), ..of(good()) }, Code::InvalidArgument, "DH-R001", "consistency"),
     ];
     for (request, code, reason, field) in cases {
         assert_told(&bench.check(request).await.unwrap_err(), code, reason, field);
@@ -138,11 +123,10 @@ async fn a_batch_answers_each_question_in_its_place_at_one_revision() {
         let answer = bench.authorization().batch_check(bench.request(request)).await.unwrap().into_inner();
         assert_eq!(answer.results.len(), copies * 3 + 3);
         for three in answer.results.chunks(3).take(copies) {
-            assert_eq!(three.iter().map(v1::CheckResult::decision).collect::<Vec<_>>(), [
-                Decision::Allowed,
-                Decision::Denied,
-                Decision::Unspecified
-            ]);
+            assert_eq!(
+                three.iter().map(v1::CheckResult::decision).collect::<Vec<_>>(),
+                [Decision::Allowed, Decision::Denied, Decision::Unspecified]
+            );
             assert_eq!(three[2].error.as_ref().unwrap().code, i32::from(Code::InvalidArgument));
         }
         let last = &answer.results[copies * 3..];
