@@ -3,15 +3,16 @@
 //! A tuple is allowed when one of its relation's direct types is exactly its shape: subject type and shape, caveat, and whether it
 //! expires ([`Shape`]). So whole states can be judged by their counts of shapes, without looking at tuples.
 
-use std::sync::Arc;
-
 use dhow_schema::caveat::ContextError;
 use dhow_schema::ir::{Name, Relation, Schema, SubjectType};
 
-use crate::filter::TupleFilter;
-use crate::state::{Shape, State};
+use crate::state::Shape;
 use crate::suggest::closest;
 use crate::tuple::{Subject, Tuple, TupleCaveat, TupleKey};
+
+pub use orphans::{ContextOrphans, OrphanReason, Orphans, ShapeVerdict, allows, judge_shape, orphans};
+
+mod orphans;
 
 /// A name that a schema does not have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -229,88 +230,6 @@ fn refused_shape(shape: Shape, relation: &Relation) -> TupleRefused {
     let plain = subject.caveat.is_none() && !subject.expiration;
     let found = if plain { format!("{subject} without caveat and expiration") } else { subject.to_string() };
     TupleRefused::Qualifier { object_type, relation: name, found, allowed: alike }
-}
-
-/// Whether a schema allows tuples of this shape. O(log schema + direct types).
-#[must_use]
-pub fn allows(schema: &Schema, shape: &Shape) -> bool {
-    schema.relation(&shape.object_type, &shape.relation).is_some_and(|relation| relation.direct.contains(&shape.subject))
-}
-
-/// Stored tuples that a schema would leave without meaning.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Orphans {
-    /// What they have in common.
-    pub shape: Shape,
-    /// How many there are.
-    pub count: u64,
-    /// The first of them in key order.
-    pub example: Option<Arc<Tuple>>,
-    /// Why.
-    pub reason: OrphanReason,
-}
-
-/// Why a schema leaves tuples without meaning.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum OrphanReason {
-    /// No relation takes this shape.
-    Shape,
-    /// The caveat is another one now, which does not take their context; the first error.
-    Context(Option<ContextError>),
-}
-
-/// The stored tuples that `next` would leave without meaning, in order of their shapes; none: `next` may be written.
-///
-/// O(shapes), and one scan over the relations concerned for an example of each finding. Only where a caveat's parameters are not what
-/// they were in `current`, the stored contexts are looked at, too.
-#[must_use]
-pub fn orphans(next: &Schema, current: Option<&Schema>, state: &State) -> Vec<Orphans> {
-    let mut found = Vec::new();
-    for (shape, count) in state.shapes().iter() {
-        if !allows(next, shape) {
-            let example = state.example_of(shape).cloned();
-            found.push(Orphans { shape: shape.clone(), count, example, reason: OrphanReason::Shape });
-        } else if let Some(caveat) = &shape.subject.caveat
-            && parameters_differ(caveat, next, current)
-        {
-            found.extend(context_orphans(next, caveat, shape, state));
-        }
-    }
-    found
-}
-
-fn parameters_differ(caveat: &Name, next: &Schema, current: Option<&Schema>) -> bool {
-    let parameters = |schema: &Schema| schema.caveats.get(caveat).map(|caveat| caveat.parameters().clone()).unwrap_or_default();
-    current.is_none_or(|current| parameters(current) != parameters(next))
-}
-
-/// The tuples of a shape whose context the caveat would not have stored as it is.
-fn context_orphans(next: &Schema, caveat: &Name, shape: &Shape, state: &State) -> Option<Orphans> {
-    let caveat = next.caveats.get(caveat)?;
-    let filter = TupleFilter {
-        object_type: Some(shape.object_type.clone()),
-        relation: Some(shape.relation.clone()),
-        subject_type: Some(shape.subject.object_type.clone()),
-        ..TupleFilter::default()
-    };
-    let mut orphans: Option<Orphans> = None;
-    for tuple in state.scan(&filter, None).filter(|tuple| Shape::of(tuple) == *shape) {
-        let Some(stored) = &tuple.caveat else { continue };
-        let error = match caveat.admit(stored.context()) {
-            Ok(admitted) if admitted == *stored.context() => continue,
-            Ok(_) => None,
-            Err(error) => Some(error),
-        };
-        orphans
-            .get_or_insert_with(|| Orphans {
-                shape: shape.clone(),
-                count: 0,
-                example: Some(Arc::clone(tuple)),
-                reason: OrphanReason::Context(error),
-            })
-            .count += 1;
-    }
-    orphans
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 use super::*;
 use crate::entry::{Body, Change, StoreId};
+use crate::state::State;
 use crate::time::Timestamp;
 
 const SCHEMA: &str = "
