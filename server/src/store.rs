@@ -5,9 +5,16 @@
 //! every database; who puts waiting writes into one transaction is the [`committer`]. Nothing here evaluates a permission, keeps
 //! tuples in memory or knows the wire.
 
+mod batch;
 pub(crate) mod command;
+mod decide;
 pub(crate) mod error;
+mod prefix;
 pub(crate) mod schema_command;
+pub(crate) mod sqlite;
+mod store_name;
+#[cfg(test)]
+mod suite;
 
 use std::sync::Arc;
 

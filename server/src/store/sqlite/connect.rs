@@ -1,0 +1,145 @@
+//! Opening an SQLite database so that what it acknowledges is durable, and so that nobody else writes.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
+use sqlx::pool::PoolOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
+
+use super::super::error::DatastoreError;
+use super::rows::loose_text;
+
+/// The tables, by number.
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// How long a statement waits for a lock that somebody outside holds (a backup, a person with a shell).
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Connections that read beside the writer.
+const READERS: u32 = 4;
+
+/// How a database is opened again: the writer is, after a transaction whose end is not known.
+#[derive(Debug, Clone)]
+pub(super) enum Place {
+    /// A file.
+    File(PathBuf),
+    /// Memory of one connection; gone with it.
+    Memory,
+}
+
+/// A setting that is read back.
+pub(super) struct Setting {
+    name: &'static str,
+    pragma: &'static str,
+    /// What SQLite answers when it is in force.
+    expected: &'static str,
+}
+
+const FOREIGN_KEYS: Setting = Setting { name: "foreign_keys", pragma: "PRAGMA foreign_keys", expected: "1" };
+pub(super) const FILE_SETTINGS: [Setting; 3] = [
+    Setting { name: "journal_mode", pragma: "PRAGMA journal_mode", expected: "wal" },
+    // 2 is FULL: every commit waits until it is on disk.
+    Setting { name: "synchronous", pragma: "PRAGMA synchronous", expected: "2" },
+    FOREIGN_KEYS,
+];
+
+impl Place {
+    fn options(&self) -> SqliteConnectOptions {
+        let options = SqliteConnectOptions::new().foreign_keys(true).busy_timeout(BUSY_TIMEOUT).disable_statement_logging();
+        match self {
+            Self::Memory => options.in_memory(true).filename(":memory:"),
+            Self::File(path) => {
+                options.filename(path).create_if_missing(true).journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full)
+            }
+        }
+    }
+
+    /// What error messages call it.
+    pub(super) fn path(&self) -> &Path {
+        match self {
+            Self::File(path) => path,
+            Self::Memory => Path::new(":memory:"),
+        }
+    }
+
+    /// A new connection that may write, its settings asserted.
+    pub(super) async fn connect(&self) -> Result<SqliteConnection, DatastoreError> {
+        let failed = |source| DatastoreError::Open { path: self.path().to_owned(), source: Arc::new(source) };
+        let mut connection = SqliteConnection::connect_with(&self.options()).await.map_err(failed)?;
+        match self {
+            Self::File(_) => assert_settings(&mut connection, &FILE_SETTINGS).await?,
+            Self::Memory => assert_settings(&mut connection, &[FOREIGN_KEYS]).await?,
+        }
+        Ok(connection)
+    }
+
+    /// A few connections that only read; none for memory, which has one connection for everything.
+    pub(super) fn readers(&self) -> Option<SqlitePool> {
+        match self {
+            Self::Memory => None,
+            Self::File(_) => {
+                let options = self.options().create_if_missing(false).pragma("query_only", "ON");
+                let asserted = PoolOptions::new()
+                    .max_connections(READERS)
+                    // A connection to a file does not go stale: nothing is gained by asking or renewing it.
+                    .test_before_acquire(false)
+                    .idle_timeout(None)
+                    .max_lifetime(None)
+                    .after_connect(|connection, _| {
+                        Box::pin(async move {
+                            // The pool knows no errors but its own; the one who waits for the connection gets this one's text.
+                            let asserted = assert_settings(connection, &FILE_SETTINGS).await;
+                            asserted.map_err(|error| sqlx::Error::Configuration(Box::new(error)))
+                        })
+                    });
+                Some(asserted.connect_lazy_with(options))
+            }
+        }
+    }
+}
+
+/// Reads settings back: a file system that cannot do write-ahead logging leaves the old mode on, without an error.
+pub(super) async fn assert_settings(connection: &mut SqliteConnection, settings: &[Setting]) -> Result<(), DatastoreError> {
+    for setting in settings {
+        let row = sqlx::query(setting.pragma).fetch_one(&mut *connection).await;
+        let found = row.and_then(|row| loose_text(&row)).map_err(DatastoreError::sql("read a setting back"))?;
+        if found != setting.expected {
+            return Err(DatastoreError::Setting { setting: setting.name, expected: setting.expected, found });
+        }
+    }
+    Ok(())
+}
+
+/// Brings the tables to this build's form; refuses those of a newer build.
+pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), DatastoreError> {
+    MIGRATIONS.run(connection).await.map_err(|source| DatastoreError::Migrate { source: Arc::new(source) })
+}
+
+/// Takes the lock that makes this process the only writer: on a file beside the database, under the database's true path, because
+/// two names of one file must meet in one lock. SQLite's own locks on the database file itself stay untouched.
+pub(super) fn lock(path: &Path) -> Result<File, DatastoreError> {
+    let failed = |path: PathBuf| move |source| DatastoreError::File { path, source: Arc::new(source) };
+    let mut beside = true_path(path).map_err(failed(path.to_owned()))?.into_os_string();
+    beside.push(".lock");
+    let beside = PathBuf::from(beside);
+    let file = File::options().write(true).create(true).truncate(false).open(&beside).map_err(failed(beside.clone()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(DatastoreError::InUse { path: path.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(failed(beside)(source)),
+    }
+}
+
+fn true_path(path: &Path) -> std::io::Result<PathBuf> {
+    match path.canonicalize() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            Ok(folder.canonicalize()?.join(path.file_name().unwrap_or_default()))
+        }
+        known => known,
+    }
+}
