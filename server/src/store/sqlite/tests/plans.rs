@@ -108,7 +108,9 @@ async fn tuples_of_a_shape_are_searched_among_those_of_the_type() {
     let database = SqliteStore::in_memory().await.unwrap();
     for text in ["doc:1#viewer@user:*", "doc:1#viewer@team:1#member", "doc:1#viewer@user:1[limit][expiration:2030-01-01T00:00:00Z]"] {
         let sql = schemas::tuples_of(1, &Shape::of(&tuple(text))).into_string();
-        let steps = assert_searches(&database, &sql).await;
-        assert!(steps.iter().any(|step| step.contains("object_type=?")), "{steps:#?}");
+        let steps = plan(&database, &sql).await;
+        assert!(steps.first().unwrap().starts_with("SEARCH") && steps.first().unwrap().contains("object_type=?"), "{steps:#?}");
+        // At most the few tuples of one object are sorted, which the index has in order but for columns that are all the same.
+        assert!(steps.iter().skip(1).all(|step| step == "USE TEMP B-TREE FOR LAST TERM OF ORDER BY"), "{steps:#?}");
     }
 }
