@@ -100,15 +100,11 @@ impl State {
         schemas: impl IntoIterator<Item = (SchemaText, u64, Timestamp)>,
         tuples: impl IntoIterator<Item = Tuple>,
     ) -> Result<Self, FoldError> {
-        let mut state = Self { position, ..Self::genesis(store) };
-        for (text, revision, time) in schemas {
-            state.add_schema(&text, revision, time)?;
-        }
+        let mut loading = Loading::begin(store, position, schemas)?;
         for tuple in tuples {
-            state.replace(&tuple.key, Some(&tuple));
+            loading.add(&tuple);
         }
-        state.expect_digest(&digest)?;
-        Ok(state)
+        loading.finish(&digest)
     }
 
     /// Whose state this is.
@@ -347,6 +343,42 @@ impl State {
         }
         self.names.insert(name.clone());
         name.clone()
+    }
+}
+
+/// A state that is being read from where it was kept, a tuple at a time ([`State::load`] in pieces).
+#[derive(Debug)]
+pub struct Loading(State);
+
+impl Loading {
+    /// Begins with the schema versions.
+    ///
+    /// # Errors
+    /// When they are not numbered 1, 2, 3 ….
+    pub fn begin(
+        store: StoreId,
+        position: Position,
+        schemas: impl IntoIterator<Item = (SchemaText, u64, Timestamp)>,
+    ) -> Result<Self, FoldError> {
+        let mut state = State { position, ..State::genesis(store) };
+        for (text, revision, time) in schemas {
+            state.add_schema(&text, revision, time)?;
+        }
+        Ok(Self(state))
+    }
+
+    /// Takes one more tuple. O(log n).
+    pub fn add(&mut self, tuple: &Tuple) {
+        self.0.replace(&tuple.key, Some(tuple));
+    }
+
+    /// The state, if it has the digest that it should have.
+    ///
+    /// # Errors
+    /// When it has another one: something is missing, changed or too much.
+    pub fn finish(self, digest: &Digest) -> Result<State, FoldError> {
+        self.0.expect_digest(digest)?;
+        Ok(self.0)
     }
 }
 

@@ -49,6 +49,8 @@ pub(crate) struct File {
     pub(crate) log: Log,
     /// The limits, those not set at their defaults.
     pub(crate) limits: Limits,
+    /// What a read at least as fresh as a token of another history gets.
+    pub(crate) foreign_tokens: ForeignTokens,
     /// The keys.
     pub(crate) keys: KeyRing,
 }
@@ -71,6 +73,17 @@ pub(crate) struct Log {
     pub(crate) format: Option<LogFormat>,
 }
 
+/// What a read at least as fresh as a token of another history gets: of a store restored from a backup, say.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ForeignTokens {
+    /// A fully consistent answer that carries a note.
+    #[default]
+    Answer,
+    /// An error.
+    Refuse,
+}
+
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -89,6 +102,8 @@ struct Raw {
     #[serde(default)]
     log: Log,
     #[serde(default)]
+    foreign_tokens: ForeignTokens,
+    #[serde(default)]
     limits: RawLimits,
     #[serde(default)]
     keys: Vec<keys::Raw>,
@@ -104,10 +119,14 @@ struct RawLimits {
     stream_outstanding: Option<Spanned<u32>>,
     shutdown_drain_ms: Option<Spanned<u32>>,
     heavy_requests: Option<Spanned<u32>>,
+    max_clock_skew_ms: Option<Spanned<u32>>,
+    hot_window_revisions: Option<Spanned<u32>>,
+    hot_window_changes: Option<Spanned<u32>>,
+    hot_window_ms: Option<Spanned<u32>>,
 }
 
 /// The keys of each table of the file.
-const TOP: &[&str] = &["address", "data", "tls", "log", "limits", "keys"];
+const TOP: &[&str] = &["address", "data", "foreign_tokens", "tls", "log", "limits", "keys"];
 const TLS: &[&str] = &["certificate", "key"];
 const LOG: &[&str] = &["level", "format"];
 const LIMITS: &[&str] = &[
@@ -119,6 +138,10 @@ const LIMITS: &[&str] = &[
     "stream_outstanding",
     "shutdown_drain_ms",
     "heavy_requests",
+    "max_clock_skew_ms",
+    "hot_window_revisions",
+    "hot_window_changes",
+    "hot_window_ms",
 ];
 
 /// A configuration file that cannot be used.
@@ -185,7 +208,7 @@ impl Problem {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReadError {
     /// The file cannot be read.
-    #[error("cannot read the configuration file {}; check the path and its permissions", .path.display())]
+    #[error("cannot read the configuration file {}: {source}; check the path and its permissions", .path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -196,6 +219,16 @@ pub(crate) enum ReadError {
     /// Its text is wrong.
     #[error(transparent)]
     Wrong(#[from] ConfigError),
+}
+
+impl ReadError {
+    /// The stable code of this error.
+    pub(crate) const fn code(&self) -> &'static str {
+        match self {
+            Self::Unreadable { .. } => "DH-K005",
+            Self::Wrong(error) => error.code(),
+        }
+    }
 }
 
 /// Reads a configuration file. Paths in it are relative to its folder.
@@ -228,7 +261,7 @@ impl File {
         let address = raw.address.map(parse_address).transpose().map_err(place)?;
         let limits = raw.limits.apply().map_err(place)?;
         let keys = keys::ring(raw.keys).map_err(|(span, problem)| place((span, problem.into())))?;
-        Ok(Self { address, data: raw.data, tls: raw.tls, log: raw.log, limits, keys })
+        Ok(Self { address, data: raw.data, tls: raw.tls, log: raw.log, limits, foreign_tokens: raw.foreign_tokens, keys })
     }
 }
 
@@ -288,6 +321,10 @@ impl RawLimits {
             stream_outstanding: count(self.stream_outstanding, default.stream_outstanding)?,
             shutdown_drain: ms(self.shutdown_drain_ms, default.shutdown_drain)?,
             heavy_requests: count(self.heavy_requests, default.heavy_requests)?,
+            max_clock_skew: ms(self.max_clock_skew_ms, default.max_clock_skew)?,
+            hot_window_revisions: count(self.hot_window_revisions, default.hot_window_revisions)?,
+            hot_window_changes: count(self.hot_window_changes, default.hot_window_changes)?,
+            hot_window: ms(self.hot_window_ms, default.hot_window)?,
         })
     }
 }

@@ -111,6 +111,7 @@ async fn start(data: &Path) -> Result<RunningServer, Failure> {
         access: Access::Open,
         insecure: false,
         limits: Limits::default(),
+        foreign_tokens: crate::config::ForeignTokens::Answer,
         load: None,
     };
     let default: SocketAddr = serve::DEFAULT_ADDRESS.parse().map_err(|_| Failure::new("address", "the default address cannot be read"))?;

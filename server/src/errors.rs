@@ -22,7 +22,8 @@ use crate::identity::{Forbidden, Unauthenticated};
 use crate::node::ReadError;
 use crate::node::cursor::CursorError;
 use crate::node::token::MalformedToken;
-use crate::store::{CreateStoreError, DatastoreError, WriteError};
+use crate::store::schema_command::describe;
+use crate::store::{CreateStoreError, DatastoreError, SchemaWriteError, WriteError};
 
 /// The domain of every `ErrorInfo`.
 pub(crate) const DOMAIN: &str = "dhow";
@@ -75,6 +76,9 @@ pub(crate) enum ApiError {
     /// A write that was refused or failed.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// A schema version that was refused or not written.
+    #[error(transparent)]
+    WriteSchema(#[from] SchemaWriteError),
     /// A schema version that this build cannot compile.
     #[error(transparent)]
     SchemaUnreadable(#[from] SchemaUnreadable),
@@ -182,6 +186,7 @@ impl ApiError {
             Self::Datastore(error) => told_datastore(error),
             Self::CreateStore(error) => told_create_store(error),
             Self::Write(error) => told_write(error),
+            Self::WriteSchema(error) => told_write_schema(error),
             Self::Eval(error) => told_eval(error),
             Self::Request(error) => Told::new(Code::InvalidArgument, error.problem().code(), error.problem().help()).at(error.field()),
         }
@@ -208,10 +213,15 @@ impl ApiError {
 }
 
 fn told_read(error: &ReadError) -> Told {
+    let told = |status| Told::new(status, error.code(), error.help());
     match error {
-        ReadError::NoStore(_) => Told::new(Code::NotFound, "DH-R010", "list the stores (`dhow store list`)").at("store"),
-        ReadError::Foreign => Told::new(Code::InvalidArgument, "DH-R011", "use tokens of this store's own answers").at("consistency"),
-        ReadError::TooNew => Told::new(Code::InvalidArgument, "DH-R012", "use a token of an answer").at("consistency"),
+        ReadError::NoStore { .. } => told(Code::NotFound).at("store"),
+        ReadError::Foreign => told(Code::InvalidArgument).at("consistency"),
+        ReadError::TooNew { head, .. } => told(Code::InvalidArgument).at("consistency").with("head", head),
+        ReadError::TooOld { oldest, .. } => told(Code::OutOfRange).at("consistency").with("oldest", oldest),
+        ReadError::HistoryReplaced => told(Code::Aborted),
+        ReadError::Deadline { .. } => told(Code::DeadlineExceeded),
+        ReadError::Datastore(error) => told_datastore(error),
     }
 }
 
@@ -225,8 +235,9 @@ fn told_datastore(error: &DatastoreError) -> Told {
         | DatastoreError::Setting { .. }
         | DatastoreError::Migrate { .. }
         | DatastoreError::Sql { .. }
-        | DatastoreError::CommitUnknown { .. } => Told::new(Code::Unavailable, code, help).retry(LATER),
-        DatastoreError::Corrupt { .. } => Told::new(Code::DataLoss, code, help),
+        | DatastoreError::CommitUnknown { .. }
+        | DatastoreError::Closed => Told::new(Code::Unavailable, code, help).retry(LATER),
+        DatastoreError::Corrupt { .. } | DatastoreError::SetAside { .. } => Told::new(Code::DataLoss, code, help),
     }
 }
 
@@ -258,7 +269,26 @@ fn told_write(error: &WriteError) -> Told {
         WriteError::Overloaded { .. } => told(Code::ResourceExhausted).retry(SOON),
         WriteError::TooManyMatches { .. } => told(Code::FailedPrecondition).at("max_tuples"),
         WriteError::Datastore(source) => told_datastore(source),
+        WriteError::Deadline { .. } => told(Code::DeadlineExceeded),
         WriteError::Unknown { .. } | WriteError::NotApplied { .. } | WriteError::ShuttingDown => told(Code::Unavailable).retry(SOON),
+    }
+}
+
+fn told_write_schema(error: &SchemaWriteError) -> Told {
+    let told = |status| Told::new(status, error.code(), error.help());
+    match error {
+        SchemaWriteError::Wrong { .. } => told(Code::InvalidArgument).at("source"),
+        SchemaWriteError::Version { found, .. } => told(Code::FailedPrecondition).at("expected_version").with("found", found),
+        SchemaWriteError::Orphans { orphans } => {
+            let mut told = told(Code::FailedPrecondition);
+            told.fields = orphans.iter().take(FINDINGS_MAX).map(|found| ("source".to_owned(), describe(found))).collect();
+            told
+        }
+        SchemaWriteError::ClockJumped { .. } => told(Code::FailedPrecondition),
+        SchemaWriteError::Overloaded { .. } => told(Code::ResourceExhausted).retry(SOON),
+        SchemaWriteError::Entry(_) => told(Code::InvalidArgument),
+        SchemaWriteError::Datastore(source) => told_datastore(source),
+        SchemaWriteError::NotApplied { .. } | SchemaWriteError::ShuttingDown => told(Code::Unavailable).retry(SOON),
     }
 }
 

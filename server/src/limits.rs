@@ -119,6 +119,17 @@ limits! {
     WATCH_HEARTBEAT_MAX = 300_000, Milliseconds, "the longest heartbeat that a Watch may name", "a longer one is cut to this";
     SHUTDOWN_DRAIN = 5_000, Milliseconds, "wait for running requests when the server stops", "they are cut off with `UNAVAILABLE`; ask again", set "shutdown_drain_ms";
     EPHEMERAL_STORES = 10_000, Count, "stores that one `--ephemeral` server makes, one for each bearer token", "`RESOURCE_EXHAUSTED`, code `DH-A022`; start another server";
+    WRITES_WAITING = 1_000, Count, "writes to one store that wait for the one committer", "`RESOURCE_EXHAUSTED`, code `DH-W013`; slow down, and send the write again under its request id";
+    BATCH_WRITES = 100, Count, "writes that share one transaction of the database; each keeps its own revision", "the next transaction takes the rest";
+    BATCH_CHANGES = 2_000, Count, "changes of writes that share one transaction", "the next transaction takes the rest";
+    REQUEST_ID_KEPT = 86_400_000, Milliseconds, "the time for which a request id stands for its write", "the same id is a new write then";
+    MAX_CLOCK_SKEW = 30_000, Milliseconds, "a jump of the wall clock that is followed", "the server goes on by its monotonic clock and says so; after a jump ahead writes are refused, code `DH-W012`", set "max_clock_skew_ms";
+    HOT_WINDOW_STATES = 10_000, Count, "revisions of a store that are kept in memory for reads at exactly one of them", "older ones are refused, code `DH-R013`", set "hot_window_revisions";
+    HOT_WINDOW_CHANGES = 50_000, Count, "changes between the oldest of these revisions and the newest", "as above", set "hot_window_changes";
+    HOT_WINDOW_AGE = 600_000, Milliseconds, "time since the oldest of these revisions was replaced", "as above", set "hot_window_ms";
+    TAIL_ENTRIES = 1_000, Count, "log entries of a store that are kept in memory for Watch", "watchers further back read the database";
+    TAIL_BYTES = 4 * 1024 * 1024, Bytes, "these entries, each store's", "as above";
+    KNOWN_CHAINS = 100_000, Count, "older tokens, over all stores, that are recognised without asking the database", "the database is asked again";
     HEAVY_REQUESTS = 64, Count, "lists, expansions and large batches evaluated at the same time", "others wait, within their deadlines", set "heavy_requests";
 }
 
@@ -141,6 +152,14 @@ pub(crate) struct Limits {
     pub(crate) shutdown_drain: Duration,
     /// See [`HEAVY_REQUESTS`].
     pub(crate) heavy_requests: usize,
+    /// See [`MAX_CLOCK_SKEW`].
+    pub(crate) max_clock_skew: Duration,
+    /// See [`HOT_WINDOW_STATES`].
+    pub(crate) hot_window_revisions: usize,
+    /// See [`HOT_WINDOW_CHANGES`].
+    pub(crate) hot_window_changes: usize,
+    /// See [`HOT_WINDOW_AGE`].
+    pub(crate) hot_window: Duration,
 }
 
 impl Default for Limits {
@@ -154,6 +173,10 @@ impl Default for Limits {
             stream_outstanding: STREAM_OUTSTANDING.count(),
             shutdown_drain: SHUTDOWN_DRAIN.duration(),
             heavy_requests: HEAVY_REQUESTS.count(),
+            max_clock_skew: MAX_CLOCK_SKEW.duration(),
+            hot_window_revisions: HOT_WINDOW_STATES.count(),
+            hot_window_changes: HOT_WINDOW_CHANGES.count(),
+            hot_window: HOT_WINDOW_AGE.duration(),
         }
     }
 }

@@ -1,5 +1,202 @@
 //! This server's fold of every store it serves, and at which moment of history a request is answered.
+//!
+//! A [`Node`] loads a store from the database when it is first asked for, folds what is committed (here or elsewhere), and answers
+//! each read with a [`ReadPoint`]: one state, its token, its age, the request's time. Nothing here evaluates a permission, knows the
+//! wire or writes SQL.
+//!
+//! **Invariant:** no answer comes from before the token that the request names, and no token of another history is taken for one of
+//! this history (design.md, invariants 3 to 5).
+
 pub(crate) mod cursor;
-pub(crate) mod memory;
+mod directory;
+mod error;
+mod fold;
+mod freshness;
+mod hosted;
+mod shared_read;
 pub(crate) mod token;
-pub(crate) use memory::*;
+mod watch;
+mod write;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dashmap::DashMap;
+use dhow_engine::entry::StoreId;
+use dhow_engine::history::Window;
+use dhow_engine::state::State;
+use dhow_engine::time::Timestamp;
+use moka::sync::Cache;
+use tokio::sync::watch as signal;
+
+use crate::clock::{SteadyClock, microseconds};
+use crate::config::ForeignTokens;
+use crate::limits::{KNOWN_CHAINS, Limits};
+use crate::store::{CreateStoreError, Datastore, DatastoreError, StoreInfo, StoreKey};
+use directory::Directory;
+pub(crate) use error::ReadError;
+use hosted::{Hosted, Slot};
+use token::{ChainPrefix, Token};
+pub(crate) use watch::Watched;
+
+/// How fresh an answer must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Consistency {
+    /// Whatever this node has applied.
+    MinimizeLatency,
+    /// At the token's revision or later.
+    AtLeastAsFresh(Token),
+    /// At the token's very revision.
+    AtExactSnapshot(Token),
+    /// At the newest revision there is when the request arrives.
+    FullyConsistent,
+}
+
+/// Where a request is answered.
+#[derive(Debug, Clone)]
+pub(crate) struct ReadPoint {
+    /// The store at one revision.
+    pub(crate) state: State,
+    /// Names that revision.
+    pub(crate) token: Token,
+    /// How long ago this node last knew that nothing newer existed.
+    pub(crate) age: Duration,
+    /// Whether this node has lost touch with the truth.
+    pub(crate) degraded: bool,
+    /// The request's time: the later of the store's time and that of the last entry applied.
+    pub(crate) time: Timestamp,
+    /// Why the answer is fresher than asked.
+    pub(crate) note: Option<String>,
+}
+
+/// The stores of one database, as this server serves them.
+#[derive(Debug)]
+pub(crate) struct Node {
+    datastore: Arc<dyn Datastore>,
+    clock: SteadyClock,
+    window: Window,
+    foreign_tokens: ForeignTokens,
+    directory: Directory,
+    /// Folds of the stores that were asked for.
+    slots: DashMap<StoreId, Arc<Slot>>,
+    /// The chain at older revisions that tokens have named, by store, number of its history, revision. Bounded.
+    chains: Cache<(StoreId, u64, u64), ChainPrefix>,
+    /// Turns true when the node closes: committers then finish what waits and end.
+    closing: signal::Sender<bool>,
+}
+
+impl Node {
+    /// Serves the stores of a database.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(crate) async fn open(
+        datastore: Arc<dyn Datastore>,
+        clock: SteadyClock,
+        limits: &Limits,
+        foreign_tokens: ForeignTokens,
+    ) -> Result<Arc<Self>, DatastoreError> {
+        let window = Window {
+            max_states: limits.hot_window_revisions,
+            max_changes: limits.hot_window_changes,
+            max_age_us: microseconds(limits.hot_window),
+        };
+        Ok(Arc::new(Self {
+            directory: Directory::new(datastore.list_stores().await?),
+            datastore,
+            clock,
+            window,
+            foreign_tokens,
+            slots: DashMap::new(),
+            chains: Cache::new(KNOWN_CHAINS.value),
+            closing: signal::Sender::new(false),
+        }))
+    }
+
+    /// The store with this name or id.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) async fn resolve(&self, name: &str) -> Result<StoreInfo, ReadError> {
+        let keys = [Some(StoreKey::Name(name)), name.parse().ok().map(StoreKey::Id)];
+        if let Some(info) = keys.iter().flatten().find_map(|key| self.directory.find(key)) {
+            return Ok(info);
+        }
+        if !self.datastore.is_sole_writer() {
+            for key in keys.into_iter().flatten() {
+                if let Some(info) = self.datastore.find_store(key).await? {
+                    self.directory.add(info.clone());
+                    return Ok(info);
+                }
+            }
+        }
+        Err(ReadError::NoStore { name: name.to_owned() })
+    }
+
+    /// The stores that `wanted` accepts, in order of their names, at most `limit`.
+    pub(crate) fn stores(&self, limit: usize, wanted: impl FnMut(&StoreInfo) -> bool) -> Vec<StoreInfo> {
+        self.directory.filter(limit, wanted)
+    }
+
+    /// Makes a store.
+    ///
+    /// # Errors
+    /// When the name is none or taken, or the database fails.
+    pub(crate) async fn create_store(&self, name: &str) -> Result<StoreInfo, CreateStoreError> {
+        let id = StoreId(*uuid::Uuid::new_v4().as_bytes());
+        let info = StoreInfo { id, name: name.to_owned(), created_at: self.clock.now() };
+        self.datastore.create_store(&info).await?;
+        self.directory.add(info.clone());
+        Ok(info)
+    }
+
+    /// Removes a store with its whole history. Requests to it that are under way end with an error.
+    ///
+    /// # Errors
+    /// When it is not there, or the database fails.
+    pub(crate) async fn delete_store(&self, store: StoreId) -> Result<(), DatastoreError> {
+        if !self.datastore.delete_store(store).await? {
+            return Err(DatastoreError::NoStore { store });
+        }
+        self.directory.remove(store);
+        if let Some((_, slot)) = self.slots.remove(&store) {
+            slot.close();
+        }
+        Ok(())
+    }
+
+    /// Moves a store's clock forward, for tests of applications.
+    ///
+    /// # Errors
+    /// When the store cannot be loaded.
+    pub(crate) async fn advance_clock(&self, store: StoreId, by: Duration) -> Result<Timestamp, ReadError> {
+        Ok(self.host(store).await?.fold().advance_clock(by))
+    }
+
+    /// Ends the committers once they have done what waits, and closes the database.
+    pub(crate) async fn close(&self) {
+        self.closing.send_replace(true);
+        let slots: Vec<_> = self.slots.iter().map(|slot| Arc::clone(slot.value())).collect();
+        for slot in slots {
+            slot.ended().await;
+        }
+        self.datastore.close().await;
+    }
+
+    /// The fold of a store; loads it if nobody has yet.
+    async fn host(&self, store: StoreId) -> Result<Arc<Hosted>, DatastoreError> {
+        if let Some(slot) = self.slots.get(&store)
+            && let Some(hosted) = slot.loaded()
+        {
+            return Ok(hosted);
+        }
+        if self.directory.find(&StoreKey::Id(store)).is_none() {
+            return Err(DatastoreError::NoStore { store });
+        }
+        let slot = Arc::clone(&self.slots.entry(store).or_default());
+        slot.load(store, &self.datastore, &self.clock, self.window, &self.closing).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

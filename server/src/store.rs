@@ -7,6 +7,7 @@
 
 mod batch;
 pub(crate) mod command;
+pub(crate) mod committer;
 mod decide;
 pub(crate) mod error;
 mod prefix;

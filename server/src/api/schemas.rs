@@ -18,7 +18,7 @@ use super::{Api, Caller};
 use crate::errors::ApiError;
 use crate::identity::Right;
 use crate::limits::{SCHEMA_BYTES, SCHEMA_FILES};
-use crate::node::SchemaCommand;
+use crate::store::SchemaCommand;
 pub(crate) use diagnostics::{SchemaWrong, field, sentence};
 
 /// The schema service.

@@ -47,10 +47,10 @@ impl Api {
             }
             size => usize::try_from(size).unwrap_or(usize::MAX),
         };
-        let mut infos = self.visible_stores(&caller.identity).await?;
-        infos.sort_by(|one, other| one.name.cmp(&other.name));
         // The cursor is the last name: names are unique, and stores have no common history that a cursor could bind.
-        infos.retain(|info| request.cursor.is_empty() || info.name > request.cursor);
+        let behind = |info: &StoreInfo| request.cursor.is_empty() || info.name > request.cursor;
+        let opens = |info: &StoreInfo| caller.identity.scope.opens(&info.id.to_string(), &info.name);
+        let mut infos = self.node.stores(size + 1, |info| behind(info) && opens(info));
         let more = infos.len() > size;
         infos.truncate(size);
         let next_cursor = infos.last().filter(|_| more).map(|info| info.name.clone()).unwrap_or_default();

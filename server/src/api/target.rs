@@ -124,7 +124,7 @@ impl Api {
         let wanted = match (named, &identity.default_store, &identity.scope) {
             ("", Some(default), _) => default.as_str(),
             ("", None, Scope::Only(stores)) if stores.len() == 1 => stores.first().map_or("", String::as_str),
-            ("", None, Scope::Only(_) | Scope::All) => return self.only_store(identity).await,
+            ("", None, Scope::Only(_) | Scope::All) => return self.only_store(identity),
             (named, _, _) => named,
         };
         self.prepare_test_store(identity, wanted).await?;
@@ -143,8 +143,8 @@ impl Api {
         Ok(info)
     }
 
-    async fn only_store(&self, identity: &Identity) -> Result<StoreInfo, ApiError> {
-        let mut open = self.visible_stores(identity).await?;
+    fn only_store(&self, identity: &Identity) -> Result<StoreInfo, ApiError> {
+        let mut open = self.visible_stores(identity, 2);
         match (open.pop(), open.is_empty()) {
             (Some(only), true) => Ok(only),
             (Some(_), false) => Err(TargetError::Several.into()),
@@ -152,11 +152,9 @@ impl Api {
         }
     }
 
-    /// The stores that a caller may know of.
-    pub(super) async fn visible_stores(&self, identity: &Identity) -> Result<Vec<StoreInfo>, ApiError> {
-        let mut stores = self.node.list_stores().await?;
-        stores.retain(|info| identity.scope.opens(&info.id.to_string(), &info.name));
-        Ok(stores)
+    /// The stores that a caller may know of, in order of their names, at most `limit`.
+    pub(super) fn visible_stores(&self, identity: &Identity, limit: usize) -> Vec<StoreInfo> {
+        self.node.stores(limit, |info| identity.scope.opens(&info.id.to_string(), &info.name))
     }
 
     /// Where a request is answered that names no schema version or this one (0: the one in force).

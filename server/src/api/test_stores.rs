@@ -12,8 +12,7 @@ use super::target::TargetError;
 use crate::errors::ApiError;
 use crate::identity::Identity;
 use crate::limits::{EPHEMERAL_STORES, WRITE_CHANGES};
-use crate::node::SchemaCommand;
-use crate::store::{ChangeRequest, CreateStoreError, WriteCommand};
+use crate::store::{ChangeRequest, CreateStoreError, SchemaCommand, WriteCommand};
 
 /// What each fresh store of a test server begins with.
 #[derive(Debug, Clone, Default)]
@@ -88,7 +87,7 @@ impl Api {
                 actor: actor.clone(),
                 dry_run: false,
             };
-            self.node.write(info.id, command).await?;
+            self.node.write(info.id, command, None).await?;
         }
         Ok(())
     }

@@ -40,7 +40,6 @@ definition document {
 struct Bench {
     server: RunningServer,
     channel: Channel,
-    key: Option<String>,
 }
 
 fn options(access: Access) -> ServeOptions {
@@ -51,6 +50,7 @@ fn options(access: Access) -> ServeOptions {
         access,
         insecure: false,
         limits: Limits::default(),
+        foreign_tokens: crate::config::ForeignTokens::Answer,
         load: None,
     }
 }
@@ -64,7 +64,7 @@ impl Bench {
     async fn of(options: ServeOptions) -> Self {
         let server = run(options).await.unwrap();
         let endpoint = Endpoint::from_shared(format!("http://{}", server.address())).unwrap();
-        Self { channel: endpoint.connect().await.unwrap(), server, key: None }
+        Self { channel: endpoint.connect().await.unwrap(), server }
     }
 
     /// A server with store `main`, the schema, and these tuples.
@@ -76,13 +76,8 @@ impl Bench {
         bench
     }
 
-    /// The same server asked with a key.
-    fn with_key(&self, key: &str) -> BenchView<'_> {
-        BenchView { bench: self, key: Some(key.to_owned()) }
-    }
-
     fn request<T>(&self, message: T) -> Request<T> {
-        request(self.key.as_deref(), message)
+        request(None, message)
     }
 
     fn authorization(&self) -> AuthorizationServiceClient<Channel> {
@@ -131,18 +126,6 @@ impl Bench {
 
     async fn revision(&self) -> u64 {
         self.stores().get(self.request(v1::GetStoreRequest::default())).await.unwrap().into_inner().store.unwrap().revision
-    }
-}
-
-/// A bench asked with another key.
-struct BenchView<'b> {
-    bench: &'b Bench,
-    key: Option<String>,
-}
-
-impl BenchView<'_> {
-    fn request<T>(&self, message: T) -> Request<T> {
-        request(self.key.as_deref(), message)
     }
 }
 

@@ -1,3 +1,9 @@
+use std::sync::Arc;
+
+use dhow_engine::entry::StoreId;
+use dhow_engine::filter::TupleFilter;
+use dhow_engine::time::Timestamp;
+
 use super::*;
 use crate::api::request::FieldProblem;
 use crate::identity::Right;
@@ -6,7 +12,7 @@ use crate::identity::Right;
 fn table() -> Vec<(ApiError, Code, &'static str, Option<&'static str>)> {
     let forbidden_right = Forbidden::Right { identity: "ci".into(), needs: &[Right::Read, Right::Schema] };
     let forbidden_store = Forbidden::Store { identity: "ci".into(), store: "shop".into() };
-    vec![
+    let mut table = vec![
         (Unauthenticated::Missing.into(), Code::Unauthenticated, "DH-A001", None),
         (Unauthenticated::Malformed.into(), Code::Unauthenticated, "DH-A002", None),
         (Unauthenticated::Unknown.into(), Code::Unauthenticated, "DH-A003", None),
@@ -19,7 +25,105 @@ fn table() -> Vec<(ApiError, Code, &'static str, Option<&'static str>)> {
             "DH-A012",
             Some("checks"),
         ),
+    ];
+    table.extend(reads().into_iter().map(|(error, code, reason, field)| (error.into(), code, reason, field)));
+    table.extend(databases().into_iter().map(|(error, code, reason, field)| (error.into(), code, reason, field)));
+    table.extend(writes().into_iter().map(|(error, code, reason, field)| (error.into(), code, reason, field)));
+    table.extend(schema_writes().into_iter().map(|(error, code, reason, field)| (error.into(), code, reason, field)));
+    table.extend(stores().into_iter().map(|(error, code, reason, field)| (error.into(), code, reason, field)));
+    table
+}
+
+type Row<E> = (E, Code, &'static str, Option<&'static str>);
+
+fn broken() -> Arc<sqlx::Error> {
+    Arc::new(sqlx::Error::WorkerCrashed)
+}
+
+fn reads() -> Vec<Row<ReadError>> {
+    vec![
+        (ReadError::NoStore { name: "shop".into() }, Code::NotFound, "DH-R010", Some("store")),
+        (ReadError::Foreign, Code::InvalidArgument, "DH-R011", Some("consistency")),
+        (ReadError::TooNew { revision: 9, head: 8 }, Code::InvalidArgument, "DH-R012", Some("consistency")),
+        (ReadError::TooOld { revision: 1, oldest: 5 }, Code::OutOfRange, "DH-R013", Some("consistency")),
+        (ReadError::HistoryReplaced, Code::Aborted, "DH-R014", None),
+        (ReadError::Deadline { allowed: SOON }, Code::DeadlineExceeded, "DH-A030", None),
+        (ReadError::Datastore(DatastoreError::Closed), Code::Unavailable, "DH-D011", None),
     ]
+}
+
+fn databases() -> Vec<Row<DatastoreError>> {
+    let store = StoreId([1; 16]);
+    let path = || std::path::PathBuf::from("dhow.db");
+    let io = || Arc::new(std::io::Error::other("full"));
+    vec![
+        (DatastoreError::Open { path: path(), source: broken() }, Code::Unavailable, "DH-D001", None),
+        (DatastoreError::File { path: path(), source: io() }, Code::Unavailable, "DH-D002", None),
+        (DatastoreError::InUse { path: path() }, Code::Unavailable, "DH-D003", None),
+        (DatastoreError::Setting { setting: "a", expected: "b", found: "c".into() }, Code::Unavailable, "DH-D004", None),
+        (DatastoreError::Sql { doing: "read", source: broken() }, Code::Unavailable, "DH-D006", None),
+        (DatastoreError::Corrupt { table: "log", store, problem: "p".into() }, Code::DataLoss, "DH-D007", None),
+        (DatastoreError::CommitUnknown { source: broken() }, Code::Unavailable, "DH-D008", None),
+        (DatastoreError::NoStore { store }, Code::NotFound, "DH-D009", Some("store")),
+        (DatastoreError::SetAside { store, problem: "p".into() }, Code::DataLoss, "DH-D010", None),
+    ]
+}
+
+fn writes() -> Vec<Row<WriteError>> {
+    let key = || Box::new("document:1#viewer@user:ada".parse().unwrap());
+    let filter = Box::<TupleFilter>::default;
+    let request_id = || "r".to_owned();
+    let first_used = Timestamp::from_microseconds(0);
+    vec![
+        (WriteError::Exists { index: 3, key: key() }, Code::AlreadyExists, "DH-W001", Some("changes[3]")),
+        (WriteError::Missing { index: 1, filter: filter() }, Code::FailedPrecondition, "DH-W002", Some("preconditions[1]")),
+        (WriteError::Present { index: 1, filter: filter(), found: key() }, Code::FailedPrecondition, "DH-W003", Some("preconditions[1]")),
+        (WriteError::Twice { first: 0, second: 2, key: key() }, Code::InvalidArgument, "DH-W004", Some("changes[2]")),
+        (WriteError::NoSchema, Code::FailedPrecondition, "DH-W006", None),
+        (WriteError::TooManyChanges { changes: 1_001, limit: 1_000 }, Code::InvalidArgument, "DH-W007", Some("changes")),
+        (WriteError::TooLarge { bytes: 9, limit: 8 }, Code::InvalidArgument, "DH-W008", Some("changes")),
+        (WriteError::TooManyPreconditions { preconditions: 101, limit: 100 }, Code::InvalidArgument, "DH-W009", Some("preconditions")),
+        (WriteError::LabelTooLong { what: "actor", bytes: 9, limit: 8 }, Code::InvalidArgument, "DH-W010", None),
+        (WriteError::RequestIdTaken { request_id: request_id(), first_used }, Code::AlreadyExists, "DH-W011", Some("request_id")),
+        (WriteError::ClockJumped { ahead_s: 60 }, Code::FailedPrecondition, "DH-W012", None),
+        (WriteError::Overloaded { waiting: 1_000 }, Code::ResourceExhausted, "DH-W013", None),
+        (WriteError::TooManyMatches { matching: 9, limit: 8 }, Code::FailedPrecondition, "DH-W014", Some("max_tuples")),
+        (WriteError::Unknown { request_id: request_id(), source: DatastoreError::Closed }, Code::Unavailable, "DH-W015", None),
+        (WriteError::NotApplied { request_id: request_id(), revision: 7, source: broken() }, Code::Unavailable, "DH-W016", None),
+        (WriteError::ShuttingDown, Code::Unavailable, "DH-W017", None),
+        (WriteError::SchemaUnreadable { version: 2 }, Code::Internal, "DH-W019", None),
+        (WriteError::Deadline { request_id: request_id() }, Code::DeadlineExceeded, "DH-W023", None),
+        (WriteError::Datastore(DatastoreError::Closed), Code::Unavailable, "DH-D011", None),
+    ]
+}
+
+fn schema_writes() -> Vec<Row<SchemaWriteError>> {
+    vec![
+        (SchemaWriteError::Wrong { problem: "p".into() }, Code::InvalidArgument, "DH-W020", Some("source")),
+        (SchemaWriteError::Version { expected: 1, found: 2 }, Code::FailedPrecondition, "DH-W021", Some("expected_version")),
+        (SchemaWriteError::ClockJumped { ahead_s: 60 }, Code::FailedPrecondition, "DH-W012", None),
+        (SchemaWriteError::Overloaded { waiting: 1_000 }, Code::ResourceExhausted, "DH-W013", None),
+        (SchemaWriteError::NotApplied { revision: 7, source: broken() }, Code::Unavailable, "DH-W016", None),
+        (SchemaWriteError::ShuttingDown, Code::Unavailable, "DH-W017", None),
+        (SchemaWriteError::Datastore(DatastoreError::Closed), Code::Unavailable, "DH-D011", None),
+    ]
+}
+
+fn stores() -> Vec<Row<CreateStoreError>> {
+    vec![
+        (CreateStoreError::Name { name: "A".into() }, Code::InvalidArgument, "DH-W030", Some("name")),
+        (CreateStoreError::NameTaken { name: "a".into() }, Code::AlreadyExists, "DH-W031", Some("name")),
+        (CreateStoreError::Datastore(DatastoreError::Closed), Code::Unavailable, "DH-D011", None),
+    ]
+}
+
+#[test]
+fn only_what_may_succeed_later_says_when() {
+    for (error, status, code, _) in table() {
+        let told = Status::from(error);
+        let busy = matches!(status, Code::Unavailable | Code::ResourceExhausted);
+        assert_eq!(told.get_details_retry_info().is_some(), busy, "{code}");
+    }
 }
 
 #[test]

@@ -82,7 +82,16 @@ impl ServeArguments {
             filter: self.log.or(file.log.level).unwrap_or_else(|| "info".to_owned()),
             format: self.log_format.or(file.log.format).unwrap_or(LogFormat::Text),
         };
-        let options = ServeOptions { address, data, tls, access, insecure: self.insecure, limits: file.limits, load: self.load };
+        let options = ServeOptions {
+            address,
+            data,
+            tls,
+            access,
+            insecure: self.insecure,
+            limits: file.limits,
+            foreign_tokens: file.foreign_tokens,
+            load: self.load,
+        };
         options.check()?;
         Ok((options, log))
     }

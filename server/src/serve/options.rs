@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use crate::api::door::Access;
-use crate::config::{self, TlsFiles};
+use crate::config::{self, ForeignTokens, TlsFiles};
 use crate::limits::Limits;
 
 /// Everything that a server is built from.
@@ -22,6 +22,8 @@ pub(crate) struct ServeOptions {
     pub(crate) insecure: bool,
     /// The limits.
     pub(crate) limits: Limits,
+    /// What a read at least as fresh as a token of another history gets.
+    pub(crate) foreign_tokens: ForeignTokens,
     /// What each fresh store of a test server begins with.
     pub(crate) load: Option<PathBuf>,
 }
@@ -86,8 +88,11 @@ impl Refusal {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OptionsError {
     /// The configuration file.
-    #[error(transparent)]
-    File(#[from] config::ReadError),
+    #[error("{error} [{}]", .error.code())]
+    File {
+        /// What is wrong with it.
+        error: config::ReadError,
+    },
     /// They would open the server too far.
     #[error("{refusal} [{}]", .refusal.code())]
     Refused {
@@ -97,6 +102,12 @@ pub(crate) enum OptionsError {
     /// The built-in address does not parse: a mistake of the build.
     #[error("the default address cannot be read; name one with --listen")]
     Address,
+}
+
+impl From<config::ReadError> for OptionsError {
+    fn from(error: config::ReadError) -> Self {
+        Self::File { error }
+    }
 }
 
 impl From<Refusal> for OptionsError {

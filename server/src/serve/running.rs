@@ -19,8 +19,11 @@ use super::seed::{self, SeedError};
 use crate::api::Api;
 use crate::api::door::{Access, Door};
 use crate::api::test_stores::TestStores;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, SteadyClock, SystemClock};
 use crate::limits::{self, Limits};
+use crate::node::Node;
+use crate::store::sqlite::SqliteStore;
+use crate::store::{Datastore, DatastoreError};
 use crate::tls::{self, TlsError};
 
 /// The health service's name for the ability to write.
@@ -40,6 +43,12 @@ pub(crate) enum ServeError {
     Tls {
         /// What is wrong with them.
         error: TlsError,
+    },
+    /// Its database.
+    #[error("{error}; {} [{}]", .error.help(), .error.code())]
+    Datastore {
+        /// What is wrong with it.
+        error: DatastoreError,
     },
     /// The address is taken, or not this machine's.
     #[error("cannot listen on {address}; if another server has the port, stop it or choose another with --listen [DH-K040]")]
@@ -79,6 +88,12 @@ impl From<TlsError> for ServeError {
     }
 }
 
+impl From<DatastoreError> for ServeError {
+    fn from(error: DatastoreError) -> Self {
+        Self::Datastore { error }
+    }
+}
+
 impl From<SeedError> for ServeError {
     fn from(error: SeedError) -> Self {
         Self::Seed { error }
@@ -93,6 +108,7 @@ pub(crate) struct RunningServer {
     stop: watch::Sender<bool>,
     limits: Limits,
     health: HealthReporter,
+    node: Arc<Node>,
     /// Guards the handle of the task that serves: only one of `ended` and `shutdown` waits for it.
     task: Mutex<Option<JoinHandle<Result<(), tonic::transport::Error>>>>,
 }
@@ -107,12 +123,17 @@ pub(crate) async fn run(options: ServeOptions) -> Result<RunningServer, ServeErr
     let failed = |source| ServeError::Listen { address: options.address, source };
     let listener = TcpListener::bind(options.address).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
+    let datastore: Arc<dyn Datastore> = match &options.data {
+        Data::File(path) => Arc::new(SqliteStore::open(path).await?),
+        Data::Memory => Arc::new(SqliteStore::in_memory().await?),
+    };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let steady = SteadyClock::new(Arc::clone(&clock), options.limits.max_clock_skew);
+    let node = Node::open(datastore, steady, &options.limits, options.foreign_tokens).await?;
     let greeting = greeting(&options, address);
     let (stop, stopping) = watch::channel(false);
     let test_stores = test_stores(&options)?;
-    let node = crate::node::Node::open(Arc::clone(&clock));
-    let api = Api::new(node, Arc::clone(&clock), options.limits, stopping.clone(), test_stores);
+    let api = Api::new(Arc::clone(&node), Arc::clone(&clock), options.limits, stopping.clone(), test_stores);
     let (health, health_service) = tonic_health::server::health_reporter();
     let ephemeral = matches!(options.access, Access::Ephemeral);
     let mut routes = api.routes();
@@ -138,7 +159,7 @@ pub(crate) async fn run(options: ServeOptions) -> Result<RunningServer, ServeErr
         // An error means that nobody can stop the server any more, which is a way of stopping it.
         let _ = stopped.wait_for(|stop| *stop).await;
     }));
-    Ok(RunningServer { address, greeting, stop, limits: options.limits, health, task: Mutex::new(Some(task)) })
+    Ok(RunningServer { address, greeting, stop, limits: options.limits, health, node, task: Mutex::new(Some(task)) })
 }
 
 /// What a test server begins its stores with; `None` for other servers.
@@ -231,6 +252,7 @@ impl RunningServer {
                 handle.abort();
             }
         }
+        self.node.close().await;
         Ok(())
     }
 }

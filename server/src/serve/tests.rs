@@ -1,6 +1,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use super::options::Refusal;
 use super::*;
 use crate::api::door::Access;
 use crate::config::TlsFiles;
@@ -10,7 +11,16 @@ use crate::limits::Limits;
 fn options(address: &str, access: Access, tls: bool, insecure: bool) -> ServeOptions {
     let files = TlsFiles { certificate: PathBuf::from("a.pem"), key: PathBuf::from("a.key") };
     let address: SocketAddr = address.parse().unwrap();
-    ServeOptions { address, data: Data::Memory, tls: tls.then_some(files), access, insecure, limits: Limits::default(), load: None }
+    ServeOptions {
+        address,
+        data: Data::Memory,
+        tls: tls.then_some(files),
+        access,
+        insecure,
+        limits: Limits::default(),
+        foreign_tokens: crate::config::ForeignTokens::Answer,
+        load: None,
+    }
 }
 
 fn keys() -> Access {

@@ -226,6 +226,9 @@ pub(crate) enum WriteError {
         #[source]
         source: DatastoreError,
     },
+    /// The caller's time was over first.
+    #[error("the deadline passed before request `{request_id}` was answered; whether it was written is not known")]
+    Deadline { request_id: String },
     /// The write is durable, but this node could not apply it.
     #[error("request `{request_id}` was written as revision {revision}, but this node cannot serve it")]
     NotApplied {
@@ -272,6 +275,7 @@ impl WriteError {
             Self::SchemaUnreadable { .. } => "DH-W019",
             Self::Datastore(source) => source.code(),
             Self::Unknown { .. } => "DH-W015",
+            Self::Deadline { .. } => "DH-W023",
             Self::NotApplied { .. } => "DH-W016",
             Self::ShuttingDown => "DH-W017",
         }
@@ -295,13 +299,14 @@ impl WriteError {
             Self::Entry(_) => "report this",
             Self::SchemaUnreadable { .. } => "use the build that wrote it, or a newer one",
             Self::Datastore(source) => source.help(),
-            Self::Unknown { .. } => "send the write again under the same request id",
+            Self::Unknown { .. } | Self::Deadline { .. } => "send the write again under the same request id",
             Self::NotApplied { .. } => "the write is in; read it from another node or later",
             Self::ShuttingDown => "try again",
         }
     }
 
     /// The change or precondition that the error is about, by its place in the request.
+    #[cfg(test)]
     pub(crate) const fn index(&self) -> Option<usize> {
         match self {
             Self::Exists { index, .. } | Self::Missing { index, .. } | Self::Present { index, .. } | Self::Invalid { index, .. } => {
@@ -321,6 +326,7 @@ impl WriteError {
             | Self::Entry(_)
             | Self::Datastore(_)
             | Self::Unknown { .. }
+            | Self::Deadline { .. }
             | Self::NotApplied { .. }
             | Self::ShuttingDown => None,
         }

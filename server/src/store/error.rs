@@ -53,6 +53,12 @@ pub(crate) enum DatastoreError {
     /// The store is not in the database.
     #[error("store {store} does not exist")]
     NoStore { store: StoreId },
+    /// What the database holds of a store contradicts itself, even after reading it anew.
+    #[error("store {store} was set aside: {problem}")]
+    SetAside { store: StoreId, problem: String },
+    /// The server is stopping.
+    #[error("the database is closed")]
+    Closed,
 }
 
 impl DatastoreError {
@@ -68,6 +74,8 @@ impl DatastoreError {
             Self::Corrupt { .. } => "DH-D007",
             Self::CommitUnknown { .. } => "DH-D008",
             Self::NoStore { .. } => "DH-D009",
+            Self::SetAside { .. } => "DH-D010",
+            Self::Closed => "DH-D011",
         }
     }
 
@@ -83,6 +91,8 @@ impl DatastoreError {
             Self::Corrupt { .. } => "restore the database from a backup, and report this",
             Self::CommitUnknown { .. } => "send the write again under the same request id",
             Self::NoStore { .. } => "list the stores",
+            Self::SetAside { .. } => "restore the database from a backup and restart the server, and report this",
+            Self::Closed => "connect again",
         }
     }
 

@@ -49,7 +49,7 @@ impl Api {
         let deletion = Deletion { info, state: point.state.clone(), filter, preconditions, actor, dry_run: request.dry_run };
         if request.dry_run {
             // The preconditions are tried; of the rest it is enough to say how much there is.
-            self.node.write(deletion.info.id, deletion.command(Vec::new(), true)).await?;
+            self.node.write(deletion.info.id, deletion.command(Vec::new(), true), Some(caller.deadline.left())).await?;
             let schema_version = point.state.latest_schema().map_or(0, |schema| schema.version());
             let head = Some(answered_at(&point, schema_version));
             let answer = v1::DeleteResponse { answered_at: head, deleted: matching, done: true };
@@ -72,7 +72,7 @@ impl Api {
         loop {
             let (part, last) = deletion.part(behind.as_ref());
             behind = part.last().map(|tuple| tuple.key.clone());
-            let outcome = self.node.write(deletion.info.id, deletion.command(part, first)).await?;
+            let outcome = self.node.write(deletion.info.id, deletion.command(part, first), None).await?;
             first = false;
             deleted = deleted.saturating_add(u64::from(outcome.deleted));
             let answered_at = Some(self.written_at(&deletion.info, outcome.token).await?);

@@ -131,7 +131,7 @@ impl Api {
                 actor: import.actor.clone(),
                 dry_run: false,
             };
-            match self.node.write(import.info.id, command).await {
+            match self.node.write(import.info.id, command, None).await {
                 Ok(outcome) => import.token = Some(outcome.token),
                 Err(WriteError::TooLarge { .. }) if part.len() > 1 => {
                     let second = part.split_off(part.len() / 2);

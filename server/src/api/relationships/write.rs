@@ -27,7 +27,7 @@ impl Api {
             dry_run: request.dry_run,
         };
         let info = self.store(&caller.identity, &request.store).await?;
-        let outcome = self.node.write(info.id, command).await?;
+        let outcome = self.node.write(info.id, command, Some(caller.deadline.left())).await?;
         Ok(v1::WriteResponse {
             answered_at: Some(self.written_at(&info, outcome.token).await?),
             request_id: outcome.request_id,

@@ -1,0 +1,62 @@
+//! The names and ids of all stores, in memory, so that a request does not ask the database which store it means.
+
+use std::collections::BTreeMap;
+use std::sync::{PoisonError, RwLock};
+
+use dhow_engine::entry::StoreId;
+
+use crate::store::{StoreInfo, StoreKey};
+
+/// What is known of stores by name and id. O(log stores) a look-up.
+#[derive(Debug)]
+pub(super) struct Directory {
+    /// Guards both maps, which belong together.
+    names: RwLock<Names>,
+}
+
+#[derive(Debug, Default)]
+struct Names {
+    by_name: BTreeMap<String, StoreInfo>,
+    by_id: BTreeMap<StoreId, String>,
+}
+
+impl Names {
+    fn add(&mut self, info: StoreInfo) {
+        self.by_id.insert(info.id, info.name.clone());
+        self.by_name.insert(info.name.clone(), info);
+    }
+}
+
+impl Directory {
+    pub(super) fn new(stores: Vec<StoreInfo>) -> Self {
+        let mut names = Names::default();
+        stores.into_iter().for_each(|info| names.add(info));
+        Self { names: RwLock::new(names) }
+    }
+
+    pub(super) fn find(&self, key: &StoreKey<'_>) -> Option<StoreInfo> {
+        let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
+        let name = match key {
+            StoreKey::Name(name) => name,
+            StoreKey::Id(id) => names.by_id.get(id)?.as_str(),
+        };
+        names.by_name.get(name).cloned()
+    }
+
+    /// The stores that `wanted` accepts, in order of their names, at most `limit`.
+    pub(super) fn filter(&self, limit: usize, mut wanted: impl FnMut(&StoreInfo) -> bool) -> Vec<StoreInfo> {
+        let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
+        names.by_name.values().filter(|info| wanted(info)).take(limit).cloned().collect()
+    }
+
+    pub(super) fn add(&self, info: StoreInfo) {
+        self.names.write().unwrap_or_else(PoisonError::into_inner).add(info);
+    }
+
+    pub(super) fn remove(&self, store: StoreId) {
+        let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(name) = names.by_id.remove(&store) {
+            names.by_name.remove(&name);
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! The fold of one store's log, kept up with the log.
+//!
+//! **Invariants.** An entry is folded only if it continues what is there: revision, images, digest and chain are checked by the engine.
+//! What does not continue is another history, or damage: then the store is loaded anew, once; if the next entry does not fold
+//! either, the store is set aside until the server restarts, and every request to it fails (design.md, invariants 3 and 9). Readers
+//! take a state and go; they never wait for a writer.
+
+mod load;
+mod tail;
+mod window;
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use dhow_engine::entry::{Body, Chain, StoreId};
+use dhow_engine::history::{History, HistoryError, Window};
+use dhow_engine::state::{FoldError, State};
+use dhow_engine::time::Timestamp;
+use tokio::sync::{Mutex, watch as signal};
+
+use crate::clock::{Reading, SteadyClock, microseconds};
+use crate::store::committer::Follower;
+use crate::store::{Datastore, DatastoreError, Head, LogRecord};
+use tail::Tail;
+
+/// How many entries are read from the log at once.
+pub(super) const LOG_PAGE: usize = 500;
+
+/// One store's fold.
+#[derive(Debug)]
+pub(super) struct Fold {
+    store: StoreId,
+    datastore: Arc<dyn Datastore>,
+    clock: SteadyClock,
+    /// How far tests have moved the store's clock, in microseconds.
+    offset_us: AtomicI64,
+    /// Guards what readers see. Held for moments only: nothing is folded or awaited under it.
+    seen: RwLock<Seen>,
+    /// Guards whose turn it is to fold; holds whether the fold was loaded anew since an entry was last folded.
+    turn: Mutex<LoadedAnew>,
+    progress: signal::Sender<Progress>,
+}
+
+#[derive(Debug)]
+struct Seen {
+    history: History,
+    /// The newest records, for watchers. Ends at the head of `history` if it has any.
+    tail: Tail,
+    /// When the head was last observed to be no newer than what is folded, on the monotonic clock.
+    observed: Duration,
+    set_aside: Option<DatastoreError>,
+}
+
+type LoadedAnew = bool;
+
+/// How far a fold is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Progress {
+    /// The newest revision folded.
+    pub(super) revision: u64,
+    /// How often the history was replaced by another one.
+    pub(super) replaced: u64,
+    /// Whether the store is gone.
+    pub(super) gone: bool,
+}
+
+/// What a reader takes away.
+#[derive(Debug)]
+pub(super) struct Taken {
+    /// A state.
+    pub(super) state: State,
+    /// The time of the last entry folded.
+    pub(super) newest: Timestamp,
+    /// When the head was last observed.
+    pub(super) observed: Duration,
+}
+
+impl Fold {
+    /// Loads a store, twice if what is read contradicts itself.
+    ///
+    /// # Errors
+    /// When the database fails, or contradicts itself both times.
+    pub(super) async fn load(
+        store: StoreId,
+        datastore: Arc<dyn Datastore>,
+        clock: SteadyClock,
+        window: Window,
+    ) -> Result<Self, DatastoreError> {
+        let observed = clock.monotonic();
+        let history = match load::history(&*datastore, store, window).await {
+            Err(DatastoreError::SetAside { problem, .. }) => {
+                tracing::error!(%store, "the store does not load and is read again: {problem}");
+                load::history(&*datastore, store, window).await?
+            }
+            loaded => loaded?,
+        };
+        let revision = history.head().revision();
+        Ok(Self {
+            store,
+            datastore,
+            clock,
+            offset_us: AtomicI64::new(0),
+            seen: RwLock::new(Seen { history, tail: Tail::default(), observed, set_aside: None }),
+            turn: Mutex::new(false),
+            progress: signal::Sender::new(Progress { revision, replaced: 0, gone: false }),
+        })
+    }
+
+    pub(super) const fn store(&self) -> StoreId {
+        self.store
+    }
+
+    pub(super) fn progress(&self) -> Progress {
+        *self.progress.borrow()
+    }
+
+    pub(super) fn subscribe(&self) -> signal::Receiver<Progress> {
+        self.progress.subscribe()
+    }
+
+    pub(super) fn monotonic(&self) -> Duration {
+        self.clock.monotonic()
+    }
+
+    /// The store's time.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now().plus_microseconds(self.offset_us.load(Ordering::SeqCst))
+    }
+
+    /// Moves the store's clock forward; gives its time.
+    pub(super) fn advance_clock(&self, by: Duration) -> Timestamp {
+        let by = microseconds(by);
+        // The result is not needed: the closure always gives a value.
+        let _ = self.offset_us.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |offset| Some(offset.saturating_add(by)));
+        self.now()
+    }
+
+    /// Tells watchers that the store is gone.
+    pub(super) fn close(&self) {
+        self.progress.send_modify(|progress| progress.gone = true);
+    }
+
+    /// The newest state.
+    ///
+    /// # Errors
+    /// When the store was set aside.
+    pub(super) fn newest(&self) -> Result<Taken, DatastoreError> {
+        let seen = self.seen()?;
+        Ok(taken(&seen, seen.history.head()))
+    }
+
+    /// The state at a revision of the hot window.
+    ///
+    /// # Errors
+    /// When the store was set aside; within, when the revision is outside the window.
+    pub(super) fn at(&self, revision: u64) -> Result<Result<Taken, HistoryError>, DatastoreError> {
+        let seen = self.seen()?;
+        Ok(seen.history.at(revision).map(|state| taken(&seen, state)))
+    }
+
+    /// The chain at a revision, where memory has it.
+    pub(super) fn chain_at(&self, revision: u64) -> Option<Chain> {
+        if revision == 0 {
+            return Some(Chain::genesis(self.store));
+        }
+        let seen = self.seen.read().unwrap_or_else(PoisonError::into_inner);
+        if let Ok(state) = seen.history.at(revision) {
+            return Some(state.position().chain);
+        }
+        seen.tail.get(revision).map(|record| record.chain)
+    }
+
+    /// The records behind a revision, where memory has them: at most a page.
+    pub(super) fn tail_after(&self, revision: u64) -> Option<Vec<LogRecord>> {
+        let seen = self.seen.read().unwrap_or_else(PoisonError::into_inner);
+        seen.tail.after(revision, LOG_PAGE)
+    }
+
+    /// Brings the fold to a head of the database whose reading began at `began`, when the fold was at `before`.
+    ///
+    /// # Errors
+    /// When the log cannot be read, or does not fold.
+    pub(super) async fn observe(&self, head: &Head, began: Duration, before: Progress) -> Result<(), DatastoreError> {
+        let mut turn = self.turn.lock().await;
+        drop(self.seen()?);
+        let now = self.progress();
+        // A head that is behind what was folded before it was read, or that has another chain, is the head of another history.
+        let behind = now.replaced == before.replaced && head.revision < before.revision;
+        let other = self.chain_at(head.revision).is_some_and(|chain| chain != head.chain);
+        if behind || other {
+            let problem = format!("the head of the log is at revision {} of a history that is not the one folded", head.revision);
+            self.heal(&mut turn, &problem).await?;
+        }
+        self.fold_up_to(&mut turn, head.revision).await?;
+        let mut seen = self.seen_mut();
+        seen.observed = seen.observed.max(began);
+        Ok(())
+    }
+
+    /// Folds the log up to a revision that it is known to have.
+    async fn fold_up_to(&self, turn: &mut LoadedAnew, revision: u64) -> Result<(), DatastoreError> {
+        while self.progress().revision < revision {
+            let after = self.progress().revision;
+            let records = self.datastore.log(self.store, after, LOG_PAGE).await?;
+            if records.is_empty() {
+                self.heal(turn, &format!("the log has no entry behind revision {after}, its head is at {revision}")).await?;
+                return if self.progress().revision < revision {
+                    Err(self.set_aside("the log ends before its head".to_owned()))
+                } else {
+                    Ok(())
+                };
+            }
+            for record in &records {
+                if let Err(error) = self.fold(record) {
+                    self.heal(turn, &told(&error)).await?;
+                    break;
+                }
+                *turn = false;
+            }
+        }
+        Ok(())
+    }
+
+    /// Folds the next entry.
+    fn fold(&self, record: &LogRecord) -> Result<(), FoldError> {
+        let head = self.seen.read().unwrap_or_else(PoisonError::into_inner).history.head().clone();
+        let next = head.apply(&record.entry)?;
+        let revision = next.revision();
+        if next.position().chain != record.chain {
+            return Err(FoldError::Chain { revision });
+        }
+        let changes = match &record.entry.body {
+            Body::Changes(changes) => changes.len(),
+            Body::Schema(_) => 1,
+        };
+        let mut seen = self.seen_mut();
+        let expected = head.revision() + 1;
+        seen.history.push(next, changes).map_err(|_| FoldError::Revision { expected, found: revision })?;
+        seen.tail.push(record.clone());
+        drop(seen);
+        self.progress.send_modify(|progress| progress.revision = revision);
+        Ok(())
+    }
+
+    /// Loads the store anew because what the database has does not continue what is folded; once, until an entry folds again.
+    async fn heal(&self, turn: &mut LoadedAnew, problem: &str) -> Result<(), DatastoreError> {
+        tracing::error!(store = %self.store, "the store's fold diverged from the database: {problem}");
+        if *turn {
+            return Err(self.set_aside(format!("it was read anew, and diverged again: {problem}")));
+        }
+        *turn = true;
+        let (tail, folded) = {
+            let seen = self.seen.read().unwrap_or_else(PoisonError::into_inner);
+            (seen.tail.all(), seen.history.head().revision())
+        };
+        let observed = self.clock.monotonic();
+        let history = match load::history(&*self.datastore, self.store, self.window()).await {
+            Ok(history) => history,
+            Err(DatastoreError::SetAside { problem, .. }) => return Err(self.set_aside(problem)),
+            Err(error) => {
+                *turn = false;
+                return Err(error);
+            }
+        };
+        let revision = history.head().revision();
+        load::report_lost(&*self.datastore, self.store, &tail, folded, &history).await;
+        let mut seen = self.seen_mut();
+        *seen = Seen { history, tail: Tail::default(), observed, set_aside: None };
+        drop(seen);
+        self.progress.send_modify(|progress| {
+            progress.revision = revision;
+            progress.replaced += 1;
+        });
+        Ok(())
+    }
+
+    /// Refuses every request from now on.
+    fn set_aside(&self, problem: String) -> DatastoreError {
+        let error = DatastoreError::SetAside { store: self.store, problem };
+        tracing::error!(store = %self.store, "{error}");
+        self.seen_mut().set_aside = Some(error.clone());
+        error
+    }
+
+    fn window(&self) -> Window {
+        self.seen.read().unwrap_or_else(PoisonError::into_inner).history.window()
+    }
+
+    fn seen(&self) -> Result<RwLockReadGuard<'_, Seen>, DatastoreError> {
+        let seen = self.seen.read().unwrap_or_else(PoisonError::into_inner);
+        match &seen.set_aside {
+            Some(error) => Err(error.clone()),
+            None => Ok(seen),
+        }
+    }
+
+    fn seen_mut(&self) -> RwLockWriteGuard<'_, Seen> {
+        self.seen.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn taken(seen: &Seen, state: &State) -> Taken {
+    Taken { state: state.clone(), newest: seen.history.head().position().time, observed: seen.observed }
+}
+
+/// An error with its causes.
+fn told(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+#[async_trait]
+impl Follower for Fold {
+    fn read_clock(&self) -> Reading {
+        let Reading { now, jumped_ahead_us } = self.clock.read();
+        Reading { now: now.plus_microseconds(self.offset_us.load(Ordering::SeqCst)), jumped_ahead_us }
+    }
+
+    async fn follow(&self, revision: u64, record: Option<&LogRecord>) -> Result<(), DatastoreError> {
+        let mut turn = self.turn.lock().await;
+        drop(self.seen()?);
+        if let Some(record) = record
+            && record.entry.revision == self.progress().revision + 1
+        {
+            match self.fold(record) {
+                Ok(()) => *turn = false,
+                Err(error) => self.heal(&mut turn, &told(&error)).await?,
+            }
+        }
+        self.fold_up_to(&mut turn, revision).await
+    }
+}

@@ -1,0 +1,160 @@
+//! A database that fails where a test wants it to, and that can be exchanged for another one while a node has it.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use dhow_engine::entry::StoreId;
+use dhow_engine::time::Timestamp;
+
+use crate::store::{
+    Committed, CreateStoreError, Datastore, DatastoreError, Head, LoadSink, LogRecord, RequestOutcome, SchemaCommand, SchemaCommitted,
+    SchemaWriteError, StoreInfo, StoreKey, WriteCommand, WriteError,
+};
+
+/// What goes wrong with a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// A statement fails: nothing is written.
+    Fails,
+    /// It is written, and the connection is lost before the database says so.
+    LostAfterCommit,
+    /// The connection is lost, and nothing was written.
+    LostBeforeCommit,
+    /// It is written, but what was written is not told: another server could have done it.
+    Elsewhere,
+}
+
+/// What is wrong with the log that is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LogFault {
+    /// The first entry of a page is left out.
+    Skips,
+    /// The first entry of a page is there twice.
+    Repeats,
+    /// The first two entries of a page are exchanged.
+    Reorders,
+    /// The first entry of a page has another actor than it had.
+    Alters,
+}
+
+#[derive(Debug)]
+pub(super) struct Faulty {
+    inner: Mutex<Arc<dyn Datastore>>,
+    pub(super) write_faults: Mutex<VecDeque<Fault>>,
+    pub(super) log_faults: Mutex<VecDeque<LogFault>>,
+    pub(super) heads_read: AtomicUsize,
+    pub(super) loads: AtomicUsize,
+}
+
+impl Faulty {
+    pub(super) fn new(inner: Arc<dyn Datastore>) -> Self {
+        let none = || AtomicUsize::new(0);
+        Self { inner: Mutex::new(inner), write_faults: Mutex::default(), log_faults: Mutex::default(), heads_read: none(), loads: none() }
+    }
+
+    pub(super) fn inner(&self) -> Arc<dyn Datastore> {
+        Arc::clone(&self.inner.lock().unwrap())
+    }
+
+    /// Puts another database in place, as a restored backup or a promoted standby would.
+    pub(super) fn exchange(&self, other: Arc<dyn Datastore>) {
+        *self.inner.lock().unwrap() = other;
+    }
+
+    pub(super) fn next_writes(&self, faults: impl IntoIterator<Item = Fault>) {
+        self.write_faults.lock().unwrap().extend(faults);
+    }
+}
+
+fn lost() -> Arc<sqlx::Error> {
+    Arc::new(sqlx::Error::Io(std::io::ErrorKind::ConnectionReset.into()))
+}
+
+#[async_trait]
+impl Datastore for Faulty {
+    fn is_sole_writer(&self) -> bool {
+        false
+    }
+
+    async fn create_store(&self, info: &StoreInfo) -> Result<(), CreateStoreError> {
+        self.inner().create_store(info).await
+    }
+
+    async fn find_store(&self, key: StoreKey<'_>) -> Result<Option<StoreInfo>, DatastoreError> {
+        self.inner().find_store(key).await
+    }
+
+    async fn list_stores(&self) -> Result<Vec<StoreInfo>, DatastoreError> {
+        self.inner().list_stores().await
+    }
+
+    async fn delete_store(&self, store: StoreId) -> Result<bool, DatastoreError> {
+        self.inner().delete_store(store).await
+    }
+
+    async fn head(&self, store: StoreId) -> Result<Head, DatastoreError> {
+        self.heads_read.fetch_add(1, Ordering::SeqCst);
+        self.inner().head(store).await
+    }
+
+    async fn load(&self, store: StoreId, sink: &mut dyn LoadSink) -> Result<(), DatastoreError> {
+        self.loads.fetch_add(1, Ordering::SeqCst);
+        self.inner().load(store, sink).await
+    }
+
+    async fn log(&self, store: StoreId, after: u64, limit: usize) -> Result<Vec<LogRecord>, DatastoreError> {
+        let mut records = self.inner().log(store, after, limit).await?;
+        if records.len() < 2 {
+            return Ok(records);
+        }
+        match self.log_faults.lock().unwrap().pop_front() {
+            None => {}
+            Some(LogFault::Skips) => drop(records.remove(0)),
+            Some(LogFault::Repeats) => records.insert(0, records[0].clone()),
+            Some(LogFault::Reorders) => records.swap(0, 1),
+            Some(LogFault::Alters) => {
+                let mut entry = (*records[0].entry).clone();
+                entry.actor = "mallory".into();
+                records[0].entry = Arc::new(entry);
+            }
+        }
+        Ok(records)
+    }
+
+    async fn request(&self, store: StoreId, request_id: &str, now: Timestamp) -> Result<Option<RequestOutcome>, DatastoreError> {
+        self.inner().request(store, request_id, now).await
+    }
+
+    async fn write(
+        &self,
+        store: StoreId,
+        now: Timestamp,
+        batch: &[WriteCommand],
+    ) -> Result<Vec<Result<Committed, WriteError>>, DatastoreError> {
+        let fault = self.write_faults.lock().unwrap().pop_front();
+        match fault {
+            None => self.inner().write(store, now, batch).await,
+            Some(Fault::Fails) => Err(DatastoreError::Sql { doing: "fail", source: lost() }),
+            Some(Fault::LostBeforeCommit) => Err(DatastoreError::CommitUnknown { source: lost() }),
+            Some(Fault::LostAfterCommit) => {
+                self.inner().write(store, now, batch).await?;
+                Err(DatastoreError::CommitUnknown { source: lost() })
+            }
+            Some(Fault::Elsewhere) => {
+                let mut outcomes = self.inner().write(store, now, batch).await?;
+                outcomes.iter_mut().flatten().for_each(|committed| committed.record = None);
+                Ok(outcomes)
+            }
+        }
+    }
+
+    async fn write_schema(&self, store: StoreId, now: Timestamp, command: &SchemaCommand) -> Result<SchemaCommitted, SchemaWriteError> {
+        self.inner().write_schema(store, now, command).await
+    }
+
+    async fn close(&self) {
+        self.inner().close().await;
+    }
+}

@@ -1,0 +1,89 @@
+//! Writes, as the services ask for them: through the store's committer, answered once this node has applied them.
+
+use std::future::Future;
+use std::time::Duration;
+
+use dhow_engine::entry::StoreId;
+
+use super::Node;
+use super::token::Token;
+use crate::store::{SchemaCommand, SchemaWriteError, WriteCommand, WriteError};
+
+/// A write that is in.
+#[derive(Debug, Clone)]
+pub(crate) struct WriteOutcome {
+    /// Names its revision, or the head's if it changed nothing.
+    pub(crate) token: Token,
+    /// Under which id it is known.
+    pub(crate) request_id: String,
+    /// Tuples that it made.
+    pub(crate) created: u32,
+    /// Tuples that it replaced.
+    pub(crate) replaced: u32,
+    /// Tuples that it removed.
+    pub(crate) deleted: u32,
+    /// Whether this is the first answer once more.
+    pub(crate) repeated: bool,
+}
+
+/// A schema version that is in force.
+#[derive(Debug, Clone)]
+pub(crate) struct SchemaOutcome {
+    /// Names the revision afterwards.
+    pub(crate) token: Token,
+    /// Its number.
+    pub(crate) version: u64,
+    /// Whether the same text was in force already.
+    pub(crate) unchanged: bool,
+}
+
+impl Node {
+    /// Writes, within a time. A write whose caller's time is over may be carried out all the same.
+    ///
+    /// # Errors
+    /// When it is refused, or its outcome is not known.
+    pub(crate) async fn write(&self, store: StoreId, command: WriteCommand, allowed: Option<Duration>) -> Result<WriteOutcome, WriteError> {
+        command.check()?;
+        let request_id = command.request_id.clone();
+        let late = || WriteError::Deadline { request_id: request_id.clone() };
+        let write = async {
+            let hosted = self.host(store).await.map_err(WriteError::Datastore)?;
+            hosted.committer().write(command).await
+        };
+        let committed = within(allowed, write, late).await?;
+        let written = committed.written;
+        Ok(WriteOutcome {
+            token: Token::new(store, written.revision, &written.chain),
+            request_id,
+            created: written.created,
+            replaced: written.replaced,
+            deleted: written.deleted,
+            repeated: committed.repeated,
+        })
+    }
+
+    /// Writes a schema version.
+    ///
+    /// # Errors
+    /// When it is refused, or its outcome is not known.
+    pub(crate) async fn write_schema(&self, store: StoreId, command: SchemaCommand) -> Result<SchemaOutcome, SchemaWriteError> {
+        let committed = self.host(store).await?.committer().write_schema(command).await?;
+        Ok(SchemaOutcome {
+            token: Token::new(store, committed.revision, &committed.chain),
+            version: committed.version,
+            unchanged: committed.unchanged,
+        })
+    }
+}
+
+/// Waits for at most a time.
+async fn within<T>(
+    allowed: Option<Duration>,
+    write: impl Future<Output = Result<T, WriteError>>,
+    late: impl FnOnce() -> WriteError,
+) -> Result<T, WriteError> {
+    match allowed {
+        None => write.await,
+        Some(allowed) => tokio::time::timeout(allowed, write).await.unwrap_or_else(|_| Err(late())),
+    }
+}
