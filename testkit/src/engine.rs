@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dhow_engine::entry::{Body, Change, StoreId};
-use dhow_engine::eval::{Decision, EvalError, Evaluator, Exclusion, GraphView, ListedSubject, Operand, Overlay, PageRequest};
+use dhow_engine::eval::{Decision, EvalError, Evaluator, Exclusion, GraphView, ListedSubject, Overlay, PageRequest};
 use dhow_engine::state::State;
 use dhow_engine::time::Timestamp;
 use dhow_engine::tuple::{Tuple, TupleCaveat, TupleKey};
@@ -233,27 +233,13 @@ impl Decider for Engine {
         let key: TupleKey = parse!(format!("{}@any:any", ask.text))?;
         Self::ask(store, ask, |evaluator| {
             let expansion = evaluator.expand(key.object(), key.relation(), depth).map_err(|error| failed(&error))?;
-            let mut leaves = Vec::new();
-            for userset in expansion.usersets {
-                if let Some(operand) = &userset.rewrite {
-                    direct_tuples(operand, &mut |tuple| {
-                        let caveat = tuple.caveat.as_ref().map(|caveat| format!(" [{}]", caveat.name())).unwrap_or_default();
-                        let userset = format!("{}#{}", userset.object, userset.relation);
-                        leaves.push(Leaf { userset, subject: format!("{}{caveat}", tuple.key.subject()) });
-                    });
-                }
-            }
-            Ok(leaves)
+            let leaf = |tuple: &Arc<Tuple>| {
+                let caveat = tuple.caveat.as_ref().map(|caveat| format!(" [{}]", caveat.name())).unwrap_or_default();
+                let userset = format!("{}#{}", tuple.key.object(), tuple.key.relation());
+                Leaf { userset, subject: format!("{}{caveat}", tuple.key.subject()) }
+            };
+            Ok(expansion.direct_tuples().map(leaf).collect())
         })
-    }
-}
-
-fn direct_tuples(operand: &Operand, see: &mut impl FnMut(&Tuple)) {
-    match operand {
-        Operand::Direct(tuples) => tuples.iter().for_each(|found| see(&found.tuple)),
-        Operand::Union(operands) | Operand::Intersection(operands) => operands.iter().for_each(|operand| direct_tuples(operand, see)),
-        Operand::Exclusion { base, subtract } => [base, subtract].into_iter().for_each(|operand| direct_tuples(operand, see)),
-        Operand::Computed(_) | Operand::Arrow { .. } | Operand::Nil | Operand::SelfObject => {}
     }
 }
 
