@@ -41,7 +41,8 @@ fn run(folder: &Path) -> (i32, String, Value) {
     (output.status.code().unwrap(), failures.to_owned(), summary)
 }
 
-/// The questions of a folder's files, counted without reading YAML: the list items below `assertions` and `validation`.
+/// The questions of a folder's files, counted without reading YAML: the list items below `assertions`. There may be more of them, in
+/// lists that stand in one line.
 fn questions(folder: &Path) -> (u64, u64) {
     let (mut files, mut questions) = (0, 0);
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -84,12 +85,14 @@ fn every_answer_of_the_suites_is_ours() {
         let count = |field: &str| summary[field].as_u64().unwrap();
         let (files, questions) = questions(&folder);
         assert!(files > 0 && questions > 0, "{suite} is empty");
-        assert_eq!((count("files"), count("assertions")), (files, questions), "{suite} was not read to its end");
+        assert_eq!(count("files"), files, "{suite} was not read to its end");
+        assert!(count("assertions") >= questions, "{suite} was not read to its end: {summary}");
         if let Some(promised) = promised(&root, suite) {
-            assert_eq!((files, questions), promised, "{suite} is not what its README says");
+            assert_eq!((files, count("assertions")), promised, "{suite} is not what its README says");
         }
         say(&format!(
-            "{suite}: {files} files, {questions} assertions as expected ({} allowed, {} denied, {} conditional), {} expectations",
+            "{suite}: {files} files, {} assertions as expected ({} allowed, {} denied, {} conditional), {} expectations",
+            count("assertions"),
             count("allowed"),
             count("denied"),
             count("conditional"),

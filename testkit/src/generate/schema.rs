@@ -96,6 +96,13 @@ impl Maker<'_> {
         if choices.chance(12) {
             types.insert(self.alternative(choices, "user", Shape::Object));
         }
+        // Arrows follow such a tuple to its object, whatever the relation.
+        if choices.chance(10) {
+            let definition = choices.pick(&self.outlines[1..]);
+            let names: Vec<&str> = definition.names().collect();
+            let relation = (*choices.pick(&names)).to_owned();
+            types.insert(self.alternative(choices, &definition.name, Shape::Userset(relation)));
+        }
         types.into_iter().collect()
     }
 
