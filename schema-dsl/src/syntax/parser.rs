@@ -268,7 +268,7 @@ impl<'t> Parser<'t> {
             self.finish();
             let whole = start..self.span_of_last().range.end;
             let name = abridged(self.text.get(whole.clone()).unwrap_or_default());
-            let error = Diagnostic::error(BAD_NAME, &Span::new(self.file, whole), format!("`{name}` stands in backticks"));
+            let error = Diagnostic::error(BAD_NAME, &Span::new(self.file, whole), format!("the name `{name}` must stand in backticks"));
             self.error(error.help(format!("write `` `{name}` ``; without them, names are letters, digits and underscores")));
         }
         true
