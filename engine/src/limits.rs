@@ -25,6 +25,10 @@ pub const MAX_CONTEXTUAL_TUPLES: usize = 100;
 /// solved again. Some 100 bytes of memory a step at worst, so this also bounds the memory of a request.
 pub const DEFAULT_MAX_STEPS: u64 = 4_000_000;
 
+/// Units of a caveat's cost ([`dhow_schema::caveat::COST_LIMIT`] at most for each evaluation) that count as one step. So a request
+/// pays for what its caveats do with its context: 80 of the costliest use up [`DEFAULT_MAX_STEPS`].
+pub const CAVEAT_UNITS_PER_STEP: u64 = 4;
+
 /// Steps between two looks at the deadline.
 pub const STEPS_BETWEEN_DEADLINE_POLLS: u64 = 1_024;
 

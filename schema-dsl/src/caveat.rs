@@ -230,10 +230,13 @@ impl PartialEq for Caveat {
 
 impl Eq for Caveat {}
 
-/// The candidate that a misspelt name most likely meant.
+/// The candidate that a misspelt name most likely meant; none for a name that nobody types. Comparing costs the product of the lengths,
+/// and a context may name anything.
 fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    const MAX_LENGTH: usize = 64;
     candidates
         .into_iter()
+        .filter(|candidate| name.len() <= MAX_LENGTH && candidate.len() <= MAX_LENGTH)
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
         .filter(|(distance, candidate)| *distance <= name.len().max(candidate.len()) / 3)
         .min()

@@ -72,7 +72,7 @@ impl Diagnostic {
 
     fn new(code: &'static str, severity: Severity, at: &Span, message: String) -> Self {
         let label = Label { file: at.file.clone(), range: at.range.clone(), text: String::new() };
-        Self { code, severity, message, labels: vec![label], help: None }
+        Self { code, severity, message: bounded(message), labels: vec![label], help: None }
     }
 
     /// Says something at the first label.
@@ -94,7 +94,7 @@ impl Diagnostic {
     /// Adds what to do about it.
     #[must_use]
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(bounded(help.into()));
         self
     }
 
@@ -102,7 +102,7 @@ impl Diagnostic {
     #[must_use]
     pub(crate) fn help_if(mut self, help: Option<String>) -> Self {
         if help.is_some() {
-            self.help = help;
+            self.help = help.map(bounded);
         }
         self
     }
@@ -112,6 +112,18 @@ impl Diagnostic {
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }
+}
+
+/// The most bytes of a message or a help: some of them quote names, and a file may have names of any length.
+const MAX_TEXT_BYTES: usize = 1_500;
+
+/// A text, cut where it is too long to be read.
+fn bounded(mut text: String) -> String {
+    if text.len() > MAX_TEXT_BYTES {
+        text.truncate(text.floor_char_boundary(MAX_TEXT_BYTES));
+        text.push('…');
+    }
+    text
 }
 
 /// `error[DH-S103]: unknown type `usr``.

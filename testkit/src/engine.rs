@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dhow_engine::entry::{Body, Change, StoreId};
-use dhow_engine::eval::{Decision, EvalError, Evaluator, Exclusion, GraphView, ListedSubject, Operand, Overlay, PageRequest};
+use dhow_engine::eval::{Decision, EvalError, Evaluator, Exclusion, GraphView, ListedSubject, Overlay, PageRequest};
 use dhow_engine::state::State;
 use dhow_engine::time::Timestamp;
 use dhow_engine::tuple::{Tuple, TupleCaveat, TupleKey};
@@ -122,7 +122,7 @@ fn context_of(context: &Map<String, Value>) -> Context {
     context_from_json_object(&Value::Object(context.clone())).expect("generated context can be read")
 }
 
-fn failure(code: &str, message: impl ToString) -> Failure {
+fn failure(code: &str, message: &impl ToString) -> Failure {
     Failure { code: code.to_owned(), message: message.to_string() }
 }
 
@@ -139,7 +139,7 @@ macro_rules! parse {
     ($text:expr) => {
         $text.parse().map_err(|error| {
             let error: dhow_engine::tuple::TupleTextError = error;
-            failure(error.code(), error)
+            failure(error.code(), &error)
         })
     };
 }
@@ -151,8 +151,8 @@ fn admitted(schema: &Schema, text: &str) -> Result<Tuple, Failure> {
 
 impl Engine {
     fn ask<T>(store: &EngineStore, ask: &Ask<'_>, question: impl FnOnce(&Evaluator<'_>) -> Result<T, Failure>) -> Result<T, Failure> {
-        let time: Timestamp = ask.at.parse().map_err(|error| failure("time", format!("{error:?}")))?;
-        let context = context_from_json_object(&Value::Object(ask.context.clone())).map_err(|error| failure(error.code(), error))?;
+        let time: Timestamp = ask.at.parse().map_err(|error| failure("time", &format!("{error:?}")))?;
+        let context = context_from_json_object(&Value::Object(ask.context.clone())).map_err(|error| failure(error.code(), &error))?;
         let contextual = ask.with.iter().map(|text| admitted(&store.schema, text)).collect::<Result<Vec<_>, _>>()?;
         let view = Overlay::new(&store.state, contextual);
         question(&Evaluator::new(&store.schema, &view, time, &context))
@@ -233,27 +233,13 @@ impl Decider for Engine {
         let key: TupleKey = parse!(format!("{}@any:any", ask.text))?;
         Self::ask(store, ask, |evaluator| {
             let expansion = evaluator.expand(key.object(), key.relation(), depth).map_err(|error| failed(&error))?;
-            let mut leaves = Vec::new();
-            for userset in expansion.usersets {
-                if let Some(operand) = &userset.rewrite {
-                    direct_tuples(operand, &mut |tuple| {
-                        let caveat = tuple.caveat.as_ref().map(|caveat| format!(" [{}]", caveat.name())).unwrap_or_default();
-                        let userset = format!("{}#{}", userset.object, userset.relation);
-                        leaves.push(Leaf { userset, subject: format!("{}{caveat}", tuple.key.subject()) });
-                    });
-                }
-            }
-            Ok(leaves)
+            let leaf = |tuple: &Arc<Tuple>| {
+                let caveat = tuple.caveat.as_ref().map(|caveat| format!(" [{}]", caveat.name())).unwrap_or_default();
+                let userset = format!("{}#{}", tuple.key.object(), tuple.key.relation());
+                Leaf { userset, subject: format!("{}{caveat}", tuple.key.subject()) }
+            };
+            Ok(expansion.direct_tuples().map(leaf).collect())
         })
-    }
-}
-
-fn direct_tuples(operand: &Operand, see: &mut impl FnMut(&Tuple)) {
-    match operand {
-        Operand::Direct(tuples) => tuples.iter().for_each(|found| see(&found.tuple)),
-        Operand::Union(operands) | Operand::Intersection(operands) => operands.iter().for_each(|operand| direct_tuples(operand, see)),
-        Operand::Exclusion { base, subtract } => [base, subtract].into_iter().for_each(|operand| direct_tuples(operand, see)),
-        Operand::Computed(_) | Operand::Arrow { .. } | Operand::Nil | Operand::SelfObject => {}
     }
 }
 

@@ -10,6 +10,9 @@ use crate::generate::{Choices, Profile, question, world};
 use crate::model::{Question, World};
 use crate::oracle::{Answer, decide};
 
+/// A law is tried on so many questions in every run of the tests.
+pub const LEAST_ANSWERS: u64 = 10_000;
+
 /// How many answers of each kind there were.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -43,13 +46,17 @@ impl Tally {
         self.allowed + self.denied + self.conditional + self.paradox + self.error
     }
 
-    /// Fails unless at least these shares, in percent, were yes, conditional and paradoxes: or the property says little.
+    /// Fails unless there were [`LEAST_ANSWERS`], and at least these shares, in percent, were yes, conditional and paradoxes: or the
+    /// property says little. A run of one seed is let off.
     ///
     /// # Panics
-    /// When a share is too small.
+    /// When there are too few, or a share is too small.
     pub fn assert_shares(&self, allowed: u64, conditional: u64, paradox: u64) {
+        if setting("DHOW_SEED").is_some() {
+            return;
+        }
         let share = |count: u64, percent: u64| count * 100 >= percent * self.total();
-        assert!(self.total() > 0, "nothing was asked");
+        assert!(self.total() >= LEAST_ANSWERS, "fewer than {LEAST_ANSWERS} answers: {self}");
         assert!(share(self.allowed, allowed), "fewer than {allowed} % yes: {self}");
         assert!(share(self.conditional, conditional), "fewer than {conditional} % conditional: {self}");
         assert!(share(self.paradox, paradox), "fewer than {paradox} % paradoxes: {self}");

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 #[test]
 fn questions_have_telling_answers() {
-    let tally = run(Run { name: "generated questions", worlds: 2_000, questions: 3, profile: Profile::ALL }, |case, tally| {
+    let tally = run(Run { name: "generated questions", worlds: 3_400, questions: 3, profile: Profile::ALL }, |case, tally| {
         case.questions.iter().for_each(|question| tally.count(&decide(&case.world, question)));
         Ok(())
     });

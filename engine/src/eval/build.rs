@@ -11,13 +11,14 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
-use dhow_schema::caveat::{EvaluationError, Outcome};
+use dhow_schema::caveat::{COST_LIMIT, EvaluationError, Outcome};
 use dhow_schema::ir::{Name, Quantifier, Relation, Rewrite, Schema, SubjectShape};
 use dhow_schema::value::Context;
 
 use super::circuit::{Circuit, Gate, GateId, Solution};
 use super::meter::{Meter, Stopped};
 use super::view::GraphView;
+use crate::limits::CAVEAT_UNITS_PER_STEP;
 use crate::state::Shape;
 use crate::time::Timestamp;
 use crate::tuple::{ObjectRef, Subject, Tuple, TupleKey};
@@ -76,16 +77,14 @@ impl<'a> World<'a> {
         Some(Atom { object, relation: target.clone() })
     }
 
-    /// What a tuple's caveat says; a tuple without one holds.
-    pub(crate) fn caveat(&self, tuple: &Tuple) -> Outcome {
-        match &tuple.caveat {
-            None => Outcome::True,
-            Some(caveat) => match self.schema.caveats.get(caveat.name()) {
-                Some(compiled) => compiled.evaluate(caveat.context(), self.context),
-                // A shape that names an unknown caveat is in no relation's direct types; such a tuple never counts.
-                None => Outcome::False,
-            },
-        }
+    /// What a tuple's caveat says, and the units that it took to find out; a tuple without one holds.
+    pub(crate) fn caveat(&self, tuple: &Tuple) -> (Outcome, u64) {
+        let Some(caveat) = &tuple.caveat else { return (Outcome::True, 0) };
+        // A shape that names an unknown caveat is in no relation's direct types; such a tuple never counts.
+        let Some(compiled) = self.schema.caveats.get(caveat.name()) else { return (Outcome::False, 0) };
+        let mut left = COST_LIMIT;
+        let outcome = compiled.evaluate_within(caveat.context(), self.context, &mut left);
+        (outcome, COST_LIMIT - left)
     }
 }
 
@@ -325,7 +324,9 @@ impl<'a> Build<'a> {
             return Ok(*gate);
         }
         let key = tuple.key.clone();
-        let (gate, doubt) = match self.world.caveat(&tuple) {
+        let (outcome, units) = self.world.caveat(&tuple);
+        meter.charge(units / CAVEAT_UNITS_PER_STEP)?;
+        let (gate, doubt) = match outcome {
             Outcome::True => (Gate::True, None),
             Outcome::False => (Gate::False, None),
             Outcome::Missing(names) => (Gate::Unknown, Some(Doubt::Missing(names))),

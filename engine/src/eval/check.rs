@@ -90,7 +90,7 @@ impl From<UnknownName> for EvalError {
 /// What one request may cost.
 #[derive(Clone, Copy)]
 pub struct Limits<'a> {
-    /// Most steps: tuples looked at, gates and wires built and solved. At most 2^30 are counted.
+    /// Most steps: tuples looked at, gates and wires built and solved, what caveats cost. At most 2^30 are counted.
     pub max_steps: u64,
     /// Says whether the deadline has passed; asked every 1,024 steps.
     pub deadline: &'a (dyn Fn() -> bool + 'a),

@@ -219,6 +219,23 @@ enum Part<'x> {
 }
 
 impl Expansion {
+    /// The tuples at the leaves, each as often as the rewrites name its relation; those that arrows follow are not among them.
+    pub fn direct_tuples(&self) -> impl Iterator<Item = &Arc<Tuple>> {
+        let mut open: Vec<&Operand> = self.usersets.iter().rev().filter_map(|userset| userset.rewrite.as_ref()).collect();
+        let next = move || {
+            while let Some(operand) = open.pop() {
+                match operand {
+                    Operand::Direct(found) => return Some(found),
+                    Operand::Union(operands) | Operand::Intersection(operands) => open.extend(operands.iter().rev()),
+                    Operand::Exclusion { base, subtract } => open.extend([&**subtract, &**base]),
+                    Operand::Computed(_) | Operand::Arrow { .. } | Operand::Nil | Operand::SelfObject => {}
+                }
+            }
+            None
+        };
+        std::iter::from_fn(next).flatten().map(|found| &found.tuple)
+    }
+
     /// The tree as plain text for people, at most `max_lines` long: what comes again is named, not repeated.
     #[must_use]
     pub fn to_text(&self, max_lines: usize) -> String {

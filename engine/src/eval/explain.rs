@@ -136,7 +136,7 @@ impl CaveatStep {
         let caveat = world.schema.caveats.get(stored.name())?;
         let value = |name: &Name| stored.context().get(name).or_else(|| world.context.get(name));
         let values = caveat.references().iter().filter_map(|name| Some((name.clone(), value(name)?.clone()))).collect();
-        Some(Self { name: stored.name().clone(), expression: caveat.expression().to_owned(), values, outcome: world.caveat(tuple) })
+        Some(Self { name: stored.name().clone(), expression: caveat.expression().to_owned(), values, outcome: world.caveat(tuple).0 })
     }
 }
 

@@ -4,7 +4,7 @@ use crate::filter::TupleFilter;
 use crate::state::State;
 use crate::time::Timestamp;
 use crate::tuple::{Tuple, TupleKey};
-use dhow_schema::ir::Schema;
+use dhow_schema::ir::{Quantifier, Schema};
 use dhow_schema::value::{Context, context_from_json_object};
 use std::collections::BTreeMap;
 
@@ -77,3 +77,4 @@ mod expand;
 mod explain;
 mod laws;
 mod lists;
+mod other_languages;

@@ -134,6 +134,10 @@ fn size(len: usize) -> u64 {
 pub(super) fn estimate(expr: &SpannedExpr, bindings: &BTreeMap<Name, Value>) -> u64 {
     let mut estimate = Estimate { bindings, shapes: BTreeMap::new(), locals: Vec::new(), cost: 0 };
     estimate.visit(expr);
+    // Every value at hand was converted to its type and copied, whatever the expression does with it.
+    for value in bindings.values() {
+        estimate.add(Shape::of(value).pass());
+    }
     estimate.cost
 }
 

@@ -3,7 +3,7 @@
 //! The standard library's declarations come from cel-core. Replaced are: `duration`, `timestamp`, the accessors of both and
 //! `matches` (cel-core overflows or computes in floating point on some texts, takes time zones that do not exist, and compiles
 //! patterns without a limit); indexing and `has()` (cel-core counts negative indices from the end, and hides errors under `has`).
-//! Added is `ipaddress`, an opaque type whose only method is `in_cidr(string)`. Macros that are extensions of CEL are left out.
+//! Added are `ipaddress`, an opaque type whose only method is `in_cidr(string)`, and `isSubtreeOf` of maps. Macros that are extensions of CEL are left out.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -21,6 +21,7 @@ pub(super) mod address;
 pub(super) mod bridge;
 pub(super) mod clock;
 pub(super) mod pattern;
+mod subtree;
 
 /// The function that indexing becomes; `@` cannot be written.
 pub(super) const INDEX: &str = "@index";
@@ -148,6 +149,9 @@ static BASE: LazyLock<Env> = LazyLock::new(|| {
     let address_type = CelType::abstract_type(address::TYPE_NAME, &[]);
     let in_cidr = OverloadDecl::method("ipaddress_in_cidr", vec![address_type, CelType::String], CelType::Bool);
     env.add_function(FunctionDecl::new("in_cidr").with_overload(in_cidr.with_impl(address::in_cidr)));
+    let tree = CelType::map(CelType::String, CelType::Dyn);
+    let is_subtree_of = OverloadDecl::method("map_is_subtree_of_map", vec![tree.clone(), tree], CelType::Bool);
+    env.add_function(FunctionDecl::new(subtree::NAME).with_overload(is_subtree_of.with_impl(subtree::is_subtree_of)));
     for (name, implementation) in [(INDEX, index as fn(&[Value]) -> Value), (HAS, has)] {
         let overload = OverloadDecl::function(name, vec![CelType::Dyn, CelType::Dyn], CelType::Dyn);
         env.add_function(FunctionDecl::new(name).with_overload(overload.with_impl(implementation)));

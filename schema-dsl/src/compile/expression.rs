@@ -99,6 +99,9 @@ impl Resolver<'_, '_> {
         {
             error = error.help_if(did_you_mean(&name.name, members.by_name.keys()));
         }
+        if error.help.is_none() {
+            error = error.help_if(did_you_mean(&name.name, ["self", "nil"]));
+        }
         if error.help.is_none() && self.tables.definitions.contains_key(&name.name) {
             error = error.help(format!("`{}` is a type; an expression names relations and permissions of `{object_type}`", name.name));
         }

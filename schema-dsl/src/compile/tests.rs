@@ -19,6 +19,27 @@ fn every_example_of_the_table_raises_its_code() {
 }
 
 #[test]
+fn a_message_is_short_however_long_a_name_is() {
+    let name = "a".repeat(100_000);
+    for text in [
+        format!("definition d {{ permission p = {name} }}"),
+        format!("definition d {{ relation r: {name} | d#{name} | d with {name} }}"),
+        format!(
+            "definition {name} {{}} definition {name} {{}} definition d {{ relation r: {name}  relation s: d  permission t = s->{name} }}"
+        ),
+        format!("use {name}\nuse partial use import import \"{name}\" definition d {{ ...{name} }} caveat c({name} {name}) {{ {name} }}"),
+    ] {
+        let found = findings(&text);
+        assert!(found.iter().any(Diagnostic::is_error));
+        for diagnostic in found {
+            let help = diagnostic.help.as_deref().unwrap_or_default();
+            assert!(diagnostic.message.len() + help.len() < 4_000, "{}: {} bytes", diagnostic.code, diagnostic.message.len());
+            assert!(diagnostic.labels.iter().all(|label| label.text.len() < 2_000), "{}", diagnostic.code);
+        }
+    }
+}
+
+#[test]
 fn every_message_follows_the_wording() {
     for info in CODES.iter().filter(|info| !info.example.is_empty()) {
         for diagnostic in findings(info.example) {

@@ -253,6 +253,34 @@ impl<'t> Parser<'t> {
         true
     }
 
+    /// Takes the name that a declaration gives. What goes on with `-` or `.` is a foreign name: in a declaration neither has a meaning.
+    fn declared_name(&mut self, what: &str, prefixes: bool) -> bool {
+        let start = self.span(0).range.start;
+        if !self.name(what, prefixes) {
+            return false;
+        }
+        if self.name_goes_on() {
+            self.start(SyntaxKind::Error);
+            while self.name_goes_on() {
+                self.bump();
+                self.bump();
+            }
+            self.finish();
+            let whole = start..self.span_of_last().range.end;
+            let name = abridged(self.text.get(whole.clone()).unwrap_or_default());
+            let error = Diagnostic::error(BAD_NAME, &Span::new(self.file, whole), format!("the name `{name}` must stand in backticks"));
+            self.error(error.help(format!("write `` `{name}` ``; without them, names are letters, digits and underscores")));
+        }
+        true
+    }
+
+    /// Whether `-` or `.` and a word follow without white space.
+    fn name_goes_on(&self) -> bool {
+        let (Some(last), Some(mark), Some(word)) = (self.last(), self.token(0), self.token(1)) else { return false };
+        let joins = matches!(mark.kind, SyntaxKind::Minus | SyntaxKind::Dot) && last.end == mark.start && mark.end == word.start;
+        joins && last.kind != SyntaxKind::QuotedIdent && (word.kind == SyntaxKind::Ident || word.kind.is_keyword())
+    }
+
     /// Whether the token `ahead` begins a declaration or a member: a keyword followed by a name.
     fn starts_declaration(&self, ahead: usize) -> bool {
         use SyntaxKind::{CaveatKw, DefinitionKw, Ident, PermissionKw, QuotedIdent, RelationKw};

@@ -6,6 +6,8 @@
 use dhow_engine::tuple::{ObjectRef, Subject};
 use dhow_schema::ir::Name;
 
+use super::problem::abridged;
+
 /// Who is expected, and through which relations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ExpectedSubject {
@@ -27,14 +29,29 @@ pub(crate) struct ExcludedSubject {
 /// Why a text is no expected subject.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ExpectError {
-    #[error("an expected subject is written `[user:ada] is <document:readme#viewer>`")]
+    #[error("it does not have the form `[subject] is <relation of an object>`")]
     Shape,
-    #[error("`{text}` is no subject: {reason}")]
+    #[error("`{}` is no subject: {reason}", abridged(text))]
     Subject { text: String, reason: String },
-    #[error("`{text}` is no path: write `<document:readme#viewer>`, and `/` between several")]
+    #[error("`{}` is no relation of an object", abridged(text))]
     Path { text: String },
-    #[error("only a wildcard such as `user:*` can have exceptions")]
+    #[error("only a wildcard can have exceptions")]
     ExceptionsOfObject,
+}
+
+impl ExpectError {
+    /// How to write it.
+    pub(crate) const fn help(&self) -> &'static str {
+        match self {
+            Self::Shape => {
+                "write `[user:ada] is <document:readme#viewer>`, `[user:ada[...]] is …` for a conditional subject, \
+                 `[user:* - {user:eve}] is …` for everybody but some"
+            }
+            Self::Subject { .. } => "write `type:id`, `type:id#relation` or `type:*`, and `[...]` behind it where it is conditional",
+            Self::Path { .. } => "write `<document:readme#viewer>`, and `/` between several",
+            Self::ExceptionsOfObject => "write `[user:* - {user:eve}]`",
+        }
+    }
 }
 
 impl ExpectedSubject {

@@ -1,5 +1,6 @@
 //! What is wrong with a validation file, and where.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// A place in a file; both numbers count from 1, columns count characters.
@@ -29,6 +30,18 @@ impl Problem {
     }
 }
 
+/// A text of a file, short enough for a message.
+pub(super) fn abridged(text: &str) -> Cow<'_, str> {
+    const MAX_CHARACTERS: usize = 120;
+    match text.char_indices().nth(MAX_CHARACTERS) {
+        Some((end, _)) => Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default())),
+        None => Cow::Borrowed(text),
+    }
+}
+
+/// Problems of one file that are printed; the rest is counted.
+const MAX_SHOWN: usize = 100;
+
 /// Why a validation file cannot be used: everything that is wrong with it, in the order of its lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Problems {
@@ -42,7 +55,7 @@ pub(crate) struct Problems {
 impl fmt::Display for Problems {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut first = true;
-        for problem in &self.problems {
+        for problem in self.problems.iter().take(MAX_SHOWN) {
             if !first {
                 writeln!(out)?;
             }
@@ -52,6 +65,9 @@ impl fmt::Display for Problems {
             if let Some(help) = &problem.help {
                 write!(out, "\n  help: {help}")?;
             }
+        }
+        if let Some(hidden) = self.problems.len().checked_sub(MAX_SHOWN).filter(|hidden| *hidden > 0) {
+            write!(out, "\n{}: and {hidden} more", self.path)?;
         }
         if !self.rendered_schema.is_empty() {
             if !first {

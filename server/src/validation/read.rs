@@ -5,10 +5,11 @@ use std::path::Path;
 use dhow_engine::tuple::Tuple;
 
 use super::expect::{ExpectedSubject, parse_userset};
+use super::problem::abridged;
 use super::yaml::{self, Entry, Kind, Node, Scalar};
 use super::{
     Assertion, Expectation, Expected, LocatedSubject, LocatedTuple, Place, Problem, Problems, Question, SchemaText, ValidationFile,
-    folder_of,
+    folder_of, run,
 };
 
 /// The keys of a file.
@@ -32,17 +33,19 @@ pub(super) fn file(path: &Path, text: &str, read_file: ReadFile<'_>) -> Result<V
         Ok(Some(root)) => reader.root(root, &mut found),
     }
     let Reader { mut problems, .. } = reader;
-    match found.schema {
-        Some(schema) if problems.is_empty() => Ok(ValidationFile {
-            path: path.to_path_buf(),
-            schema,
-            tuples: found.tuples,
-            assertions: found.assertions,
-            expectations: found.expectations,
-        }),
-        Some(_) | None => {
+    let Found { schema, tuples, assertions, expectations } = found;
+    let file = schema.map(|schema| ValidationFile { path: path.to_path_buf(), schema, tuples, assertions, expectations });
+    match file {
+        Some(file) if problems.is_empty() => Ok(file),
+        file => {
+            // What could be read may be wrong as well: whoever mends the file wants to hear all of it at once.
+            let more = file.and_then(|file| run::problems(&file));
+            let rendered_schema = more.map_or_else(String::new, |more| {
+                problems.extend(more.problems);
+                more.rendered_schema
+            });
             problems.sort_by_key(|problem| problem.place);
-            Err(Problems { path: path.display().to_string(), problems, rendered_schema: String::new() })
+            Err(Problems { path: path.display().to_string(), problems, rendered_schema })
         }
     }
 }
@@ -102,7 +105,7 @@ impl Reader<'_> {
             Some(candidate) => format!("did you mean `{candidate}`?"),
             None => format!("the keys here are {}", known.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")),
         };
-        self.problem(place, format!("there is no key `{key}` here"), &help);
+        self.problem(place, format!("there is no key `{}` here", abridged(key)), &help);
     }
 
     /// The entries of a mapping; nothing at all counts as an empty one.
@@ -157,11 +160,10 @@ impl Reader<'_> {
     }
 
     fn schema(&mut self, entry: Entry) -> Option<SchemaText> {
-        let place = entry.place;
-        let Some((start, scalar)) = self.text(entry.value, "schema") else {
-            self.problem(place, "`schema` is empty".to_owned(), "write the schema's text below, indented");
-            return None;
-        };
+        if matches!(entry.value.kind, Kind::Null) {
+            self.problem(entry.place, "`schema` is empty".to_owned(), "write the schema's text below, indented");
+        }
+        let (start, scalar) = self.text(entry.value, "schema")?;
         let padding = "\n".repeat(start.line.saturating_sub(1));
         let located = if scalar.literal {
             // The file's own lines: columns are right too, and the indentation means nothing to the schema language.
@@ -178,11 +180,10 @@ impl Reader<'_> {
     }
 
     fn schema_file(&mut self, entry: Entry) -> Option<SchemaText> {
-        let place = entry.place;
-        let Some((place, scalar)) = self.text(entry.value, "schemaFile") else {
-            self.problem(place, "`schemaFile` is empty".to_owned(), "give the path of the schema, as seen from this file");
-            return None;
-        };
+        if matches!(entry.value.kind, Kind::Null) {
+            self.problem(entry.place, "`schemaFile` is empty".to_owned(), "give the path of the schema, as seen from this file");
+        }
+        let (place, scalar) = self.text(entry.value, "schemaFile")?;
         let file = folder_of(self.path).join(scalar.text.trim());
         match (self.read_file)(&file) {
             Ok(text) => Some(SchemaText { located: text.clone(), text, file }),
@@ -206,8 +207,9 @@ impl Reader<'_> {
             match line.parse::<Tuple>() {
                 Ok(tuple) => tuples.push(LocatedTuple { tuple, place }),
                 Err(error) => {
-                    let message = format!("`{line}` is no relationship: {error}");
-                    self.problems.push(Problem::new(error.code(), place, message).help(error.help()));
+                    let message = format!("`{}` is no relationship: {error}", abridged(line));
+                    let help = if line.starts_with('#') { "a comment begins with `//` here" } else { error.help() };
+                    self.problems.push(Problem::new(error.code(), place, message).help(help));
                 }
             }
         }
@@ -229,7 +231,7 @@ impl Reader<'_> {
                 match Question::parse(&scalar.text) {
                     Ok(question) => assertions.push(Assertion { expected, question, text: scalar.text.trim().to_owned(), place }),
                     Err(error) => {
-                        let message = format!("`{}` is no question: {error}", scalar.text.trim());
+                        let message = format!("`{}` is no question: {error}", abridged(scalar.text.trim()));
                         self.problems.push(Problem::new("assertion", place, message).help(error.help()));
                     }
                 }
@@ -241,14 +243,18 @@ impl Reader<'_> {
         let Some(entries) = self.mapping(entry.value, "`validation`") else { return };
         for entry in entries {
             let Some((object, permission)) = parse_userset(&entry.key) else {
-                self.problem(entry.place, format!("`{}` is no permission of an object", entry.key), "write `document:readme#view`");
+                let message = format!("`{}` is no permission of an object", abridged(&entry.key));
+                self.problem(entry.place, message, "write `document:readme#view`");
                 continue;
             };
             let mut subjects = Vec::new();
             for (place, scalar) in self.texts(entry.value, &entry.key) {
                 match ExpectedSubject::parse(&scalar.text) {
                     Ok(expected) => subjects.push(LocatedSubject { expected, text: scalar.text.trim().to_owned(), place }),
-                    Err(error) => self.problems.push(Problem::new("validation", place, error.to_string())),
+                    Err(error) => {
+                        let message = format!("`{}` is no expected subject: {error}", abridged(scalar.text.trim()));
+                        self.problems.push(Problem::new("validation", place, message).help(error.help()));
+                    }
                 }
             }
             expectations.push(Expectation { object, permission, place: entry.place, subjects });

@@ -9,12 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use dhow_engine::entry::{Body, Change, StoreId};
 use dhow_engine::eval::{Decision, EvalError, Evaluator, ListedSubject, PageRequest};
 use dhow_engine::state::State;
-use dhow_engine::tuple::{ObjectRef, Subject, Timestamp, Tuple, TupleKey};
+use dhow_engine::tuple::{Id, ObjectRef, Subject, Timestamp, Tuple, TupleKey};
 use dhow_engine::validate;
 use dhow_schema::ir::{Name, Schema, SubjectShape, SubjectType};
 use dhow_schema::value::Context;
 
 use super::expect::ExpectedSubject;
+use super::problem::abridged;
 use super::{Assertion, Expectation, Expected, LocatedSubject, Place, Problem, Problems, ValidationFile};
 
 /// What came out of a file.
@@ -64,7 +65,7 @@ pub(crate) struct Failed {
 /// When the schema does not compile or does not allow a relationship; nothing was asked then.
 pub(crate) fn run(file: &ValidationFile, now: Timestamp) -> Result<Run, Problems> {
     let schema = compile(file)?;
-    let state = fold(file, &schema, now)?;
+    let state = fold(file, admitted(file, &schema)?, now)?;
     let runner = Runner { file, schema: &schema, state: &state, now };
     let mut run = Run::default();
     for assertion in &file.assertions {
@@ -94,39 +95,48 @@ fn compile(file: &ValidationFile) -> Result<Schema, Problems> {
 /// Changes in one entry of the fold.
 const CHANGES: usize = 100;
 
-/// The file's relationships as a state; of two with the same key the later one counts.
-fn fold(file: &ValidationFile, schema: &Schema, now: Timestamp) -> Result<State, Problems> {
+/// What is wrong with the schema, or else with the relationships under it; `None`: nothing.
+pub(super) fn problems(file: &ValidationFile) -> Option<Problems> {
+    compile(file).and_then(|schema| admitted(file, &schema)).err()
+}
+
+/// The file's relationships as they are stored; of two with the same key the later one counts.
+fn admitted(file: &ValidationFile, schema: &Schema) -> Result<BTreeMap<TupleKey, Tuple>, Problems> {
     let mut problems = Vec::new();
-    let mut tuples: BTreeMap<TupleKey, Tuple> = BTreeMap::new();
+    let mut tuples = BTreeMap::new();
     for located in &file.tuples {
         match validate::admit(schema, &located.tuple) {
             Ok(tuple) => {
                 tuples.insert(tuple.key.clone(), tuple);
             }
             Err(refused) => {
-                let mut problem = Problem::new(refused.code(), located.place, format!("`{}`: {refused}", located.tuple));
+                let text = located.tuple.to_string();
+                let mut problem = Problem::new(refused.code(), located.place, format!("`{}`: {refused}", abridged(&text)));
                 problem.help = refused.help();
                 problems.push(problem);
             }
         }
     }
+    if problems.is_empty() { Ok(tuples) } else { Err(unusable(file, problems)) }
+}
+
+/// The relationships as a state.
+fn fold(file: &ValidationFile, tuples: BTreeMap<TupleKey, Tuple>, now: Timestamp) -> Result<State, Problems> {
     let mut state = State::genesis(StoreId([0; 16]));
     let tuples: Vec<Tuple> = tuples.into_values().collect();
     for part in tuples.chunks(CHANGES) {
         let body = Body::Changes(part.iter().cloned().map(Change::created).collect());
         let next = state.next_entry(now, "", "", body).and_then(|entry| state.apply(&entry));
-        match next {
-            Ok(next) => state = next,
-            Err(error) => {
-                problems.push(Problem::new("fold", Place { line: 1, column: 1 }, format!("the relationships cannot be stored: {error}")))
-            }
-        }
+        state = next.map_err(|error| {
+            let message = format!("the relationships cannot be stored: {error}");
+            unusable(file, vec![Problem::new("fold", Place { line: 1, column: 1 }, message)])
+        })?;
     }
-    if problems.is_empty() {
-        Ok(state)
-    } else {
-        Err(Problems { path: file.path.display().to_string(), problems, rendered_schema: String::new() })
-    }
+    Ok(state)
+}
+
+fn unusable(file: &ValidationFile, problems: Vec<Problem>) -> Problems {
+    Problems { path: file.path.display().to_string(), problems, rendered_schema: String::new() }
 }
 
 struct Runner<'a> {
@@ -203,7 +213,9 @@ impl Runner<'_> {
         for (object, relation) in paths {
             if !self.names(object, relation, subject) {
                 let expected = format!("a relationship of {object}#{relation} that names {subject}");
-                failures.push(self.failed(listed.place, listed.text.clone(), expected, "there is none".to_owned()));
+                let mut failed = self.failed(listed.place, listed.text.clone(), expected, "there is none".to_owned());
+                failed.why = Self::key(expectation, subject).map_or_else(String::new, |key| self.why(&key, &Context::new()));
+                failures.push(failed);
             }
         }
         failures
@@ -255,26 +267,37 @@ impl Runner<'_> {
 
     /// Everybody who is in, or is in under a condition, of every type and shape that the schema allows as a subject.
     ///
-    /// Usersets count where a relationship names them; the userset that is asked about contains itself, which nobody has to say.
+    /// Usersets count where a relationship names them that the permission is computed from. (That a userset contains itself, nobody
+    /// has to say.)
     fn everybody(&self, object: &ObjectRef, permission: &Name) -> Result<Vec<ListedSubject>, EvalError> {
-        let asked = Subject::userset(object.clone(), permission.clone()).ok();
-        let named: BTreeSet<&Subject> = self.file.tuples.iter().map(|one| one.tuple.key.subject()).collect();
         let context = Context::new();
         let evaluator = Evaluator::new(self.schema, self.state, self.now, &context);
+        let tree = evaluator.expand(object, permission, None)?;
+        let named: BTreeSet<&Subject> = tree.direct_tuples().map(|tuple| tuple.key.subject()).collect();
         let mut found = Vec::new();
         for (subject_type, relation) in subject_kinds(self.schema) {
-            let all = PageRequest::default();
-            let items = evaluator.list_subjects(object, permission, &subject_type, relation.as_ref(), all)?.items;
-            let counts = |item: &ListedSubject| {
-                item.subject.relation().is_none() || (named.contains(&item.subject) && asked.as_ref() != Some(&item.subject))
-            };
-            found.extend(items.into_iter().filter(counts));
+            let mut after = None::<Id>;
+            loop {
+                let page = PageRequest { after: after.as_deref(), limit: usize::MAX };
+                let page = evaluator.list_subjects(object, permission, &subject_type, relation.as_ref(), page)?;
+                let counts = |item: &ListedSubject| item.subject.relation().is_none() || named.contains(&item.subject);
+                found.extend(page.items.into_iter().filter(counts));
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
         }
         Ok(found)
     }
 
-    fn why(&self, _key: &TupleKey, _context: &Context) -> String {
-        String::new()
+    /// The path that decided, or for a denial what was looked for and what came closest; empty where there is no answer.
+    ///
+    /// The explanation's first line says question and answer, which the failure says already.
+    fn why(&self, key: &TupleKey, context: &Context) -> String {
+        let explained = Evaluator::new(self.schema, self.state, self.now, context).explain(key);
+        let text = explained.map_or_else(|_| String::new(), |explanation| explanation.to_text());
+        text.split_once('\n').map_or_else(String::new, |(_, reasons)| reasons.to_owned())
     }
 }
 

@@ -86,7 +86,8 @@ pub(super) fn parse(text: &str) -> Result<Option<Node>, Problem> {
     for item in Parser::new_from_str(text) {
         let (event, span) = item.map_err(|error| {
             let place = Place { line: error.marker().line(), column: error.marker().col() + 1 };
-            Problem::new("yaml", place, format!("this is not YAML: {}", error.info()))
+            let problem = Problem::new("yaml", place, format!("this is not YAML: {}", error.info()));
+            if has_bare_context(text, place.line) { problem.help(BARE_CONTEXT) } else { problem }
         })?;
         let place = place_of(span);
         match event {
@@ -123,6 +124,15 @@ pub(super) fn parse(text: &str) -> Result<Option<Node>, Problem> {
         }
     }
     Ok(root)
+}
+
+/// What is said of a question whose context is not quoted: by far the most frequent mistake in these files.
+const BARE_CONTEXT: &str = "put a question with context into single quotes: 'document:readme#view@user:ada with {\"name\": 1}'";
+
+/// Whether one of the lines at which YAML gave up has context outside of quotes: the parser often notices only in the next one.
+fn has_bare_context(text: &str, line: usize) -> bool {
+    let near = text.lines().skip(line.saturating_sub(2)).take(2);
+    near.map(|line| line.trim_start().trim_start_matches("- ")).any(|line| line.contains(" with {") && !line.starts_with('\''))
 }
 
 fn place_of(span: Span) -> Place {

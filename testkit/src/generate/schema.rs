@@ -77,9 +77,12 @@ impl Maker<'_> {
                 types.insert(self.alternative(choices, &definition.name, Shape::Userset(relation)));
             }
         }
-        if choices.chance(8) {
-            let definition = choices.pick(&self.outlines[1..]);
-            types.insert(self.alternative(choices, &definition.name, Shape::Object));
+        // Objects that have members, and all of them: neither takes in their members.
+        for shape in [Shape::Object, Shape::Wildcard] {
+            if choices.chance(8) {
+                let definition = choices.pick(&self.outlines[1..]);
+                types.insert(self.alternative(choices, &definition.name, shape));
+            }
         }
         types.into_iter().collect()
     }
@@ -95,6 +98,13 @@ impl Maker<'_> {
         }
         if choices.chance(12) {
             types.insert(self.alternative(choices, "user", Shape::Object));
+        }
+        // Arrows follow such a tuple to its object, whatever the relation.
+        if choices.chance(10) {
+            let definition = choices.pick(&self.outlines[1..]);
+            let names: Vec<&str> = definition.names().collect();
+            let relation = (*choices.pick(&names)).to_owned();
+            types.insert(self.alternative(choices, &definition.name, Shape::Userset(relation)));
         }
         types.into_iter().collect()
     }

@@ -1,5 +1,6 @@
 //! Explanations in words.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -76,9 +77,19 @@ impl fmt::Display for CaveatStep {
         }
         for (at, (name, value)) in self.values.iter().enumerate() {
             let separator = if at == 0 { " with" } else { "," };
-            write!(f, "{separator} {name} = {}", to_json(value))?;
+            write!(f, "{separator} {name} = {}", abridged(&to_json(value).to_string()))?;
         }
         Ok(())
+    }
+}
+
+/// A value as text, cut where it is too long to be read: a request may bring a megabyte.
+fn abridged(text: &str) -> Cow<'_, str> {
+    const MAX_BYTES: usize = 200;
+    let end = text.floor_char_boundary(MAX_BYTES);
+    match text.get(..end) {
+        Some(start) if end < text.len() => Cow::Owned(format!("{start}…")),
+        Some(_) | None => Cow::Borrowed(text),
     }
 }
 

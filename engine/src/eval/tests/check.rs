@@ -295,6 +295,28 @@ fn a_group_of_100_000_members_costs_one_look() {
 }
 
 #[test]
+fn what_caveats_cost_is_paid_by_the_request() {
+    let schema = "caveat dear(l list<int>) { l.all(x, l.all(y, x + y >= 0)) } caveat cheap(l list<int>) { true }
+        definition user {}
+        definition team { relation member: user }
+        definition d { relation team: team with dear | team with cheap  permission p = team->member }";
+    let list: Vec<u32> = (0..100).collect();
+    let cost = |caveat: &str, count: usize| {
+        let tuples: Vec<String> = (0..count).map(|team| format!("d:1#team@team:{team}[{caveat}]")).collect();
+        let tuples: Vec<&str> = tuples.iter().map(String::as_str).collect();
+        let bench = Bench::new(schema, &tuples).with(&serde_json::json!({ "l": list }).to_string());
+        bench.evaluator().check_counted(&"d:1#p@user:ada".parse().unwrap()).map(|(decision, steps)| {
+            assert_eq!(decision, Decision::Denied);
+            steps
+        })
+    };
+    let (dear, cheap) = (cost("dear", 10).unwrap(), cost("cheap", 10).unwrap());
+    assert!(cheap < 200 && dear > 100_000, "{cheap} and {dear} steps");
+    assert_eq!(cost("dear", 1_000).unwrap_err().code(), "budget_exceeded");
+    assert!(cost("cheap", 1_000).is_ok());
+}
+
+#[test]
 fn a_used_up_budget_and_a_passed_deadline_are_errors() {
     let bench = Bench::of(GROUPS, (0..1_000).map(|n| tuple(&format!("g:{n}#m@g:{}#m", n + 1))));
     let ask = |limits| shown(bench.evaluator().with_limits(limits).check(&"g:0#m@user:ada".parse().unwrap()));

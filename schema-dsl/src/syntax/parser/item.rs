@@ -87,7 +87,7 @@ impl Parser<'_> {
     fn definition(&mut self, kind: SyntaxKind, what: &str) {
         self.start(kind);
         self.bump();
-        if self.name(what, true) || self.at(SyntaxKind::LBrace) {
+        if self.declared_name(what, true) || self.at(SyntaxKind::LBrace) {
             self.block();
         }
         self.finish();
@@ -195,7 +195,7 @@ impl Parser<'_> {
     fn relation(&mut self) {
         self.start(SyntaxKind::Relation);
         self.bump();
-        let mut whole = self.name("a name after `relation`", false);
+        let mut whole = self.declared_name("a name after `relation`", false);
         whole = whole && self.expect(SyntaxKind::Colon, "`:` and the subject types of the relation");
         whole = whole && self.subject_types();
         self.finish();
@@ -256,7 +256,7 @@ impl Parser<'_> {
     fn permission(&mut self) {
         self.start(SyntaxKind::Permission);
         self.bump();
-        let mut whole = self.name("a name after `permission`", false);
+        let mut whole = self.declared_name("a name after `permission`", false);
         let annotated = whole && self.at(SyntaxKind::Colon);
         if annotated {
             self.start(SyntaxKind::Annotation);
@@ -287,7 +287,7 @@ impl Parser<'_> {
     fn caveat(&mut self) {
         self.start(SyntaxKind::Caveat);
         self.bump();
-        if self.name("a name after `caveat`", true) {
+        if self.declared_name("a name after `caveat`", true) {
             if self.at(SyntaxKind::LParen) {
                 self.parameters();
             } else {

@@ -1,5 +1,6 @@
 //! `dhow schema test`: runs validation files, without a server.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -121,14 +122,23 @@ fn print_failure(failed: &Failed, output: &Output) -> Result<(), Failure> {
     }
     let (error, strong) = (output.styles().error, output.styles().strong);
     output.line(&format!("{error}failed{error:#} {path}:{}:{}", place.line, place.column))?;
-    output.line(&format!("  {strong}{question}{strong:#}"))?;
-    output.line(&format!("  expected  {expected}"))?;
-    output.line(&format!("  got       {got}"))?;
+    output.line(&format!("  {strong}{}{strong:#}", abridged(question)))?;
+    output.line(&format!("  expected  {}", abridged(expected)))?;
+    output.line(&format!("  got       {}", abridged(got)))?;
     for line in why.lines() {
-        output.line(&format!("    {line}"))?;
+        output.line(&format!("    {}", abridged(line)))?;
     }
     output.line("")?;
     Ok(())
+}
+
+/// A line that a person reads; JSON has all of it.
+fn abridged(line: &str) -> Cow<'_, str> {
+    const MAX_CHARACTERS: usize = 400;
+    match line.char_indices().nth(MAX_CHARACTERS) {
+        Some((end, _)) => Cow::Owned(format!("{}…", line.get(..end).unwrap_or_default())),
+        None => Cow::Borrowed(line),
+    }
 }
 
 fn print_summary(folders: &BTreeMap<PathBuf, Folder>, output: &Output) -> Result<(), Failure> {

@@ -101,6 +101,8 @@ fn all_problems_of_a_file_are_reported_in_one_pass() {
             "    - user:ada\n",
         ),
         &[
+            // What could be read is held against the schema as well.
+            ("unknown_type", 4, 3, "no type `doc`"),
             ("tuple_text_relation", 5, 3, "expected `#`"),
             ("time_invalid", 6, 3, "RFC 3339"),
             ("assertion", 9, 7, "expected `@`"),
@@ -110,6 +112,38 @@ fn all_problems_of_a_file_are_reported_in_one_pass() {
             ("validation", 15, 7, "[user:ada] is <document:readme#viewer>"),
         ],
     );
+}
+
+#[test]
+fn a_wrong_schema_is_drawn_although_other_things_are_wrong() {
+    let problems = read("schema: |-\n  definition doc { relation viewer: usr }\nassertion: []\n").unwrap_err();
+    assert_eq!(problems.problems.len(), 1);
+    assert!(problems.rendered_schema.contains("unknown type `usr`"), "{problems}");
+}
+
+#[test]
+fn the_usual_mistakes_are_met_with_advice() {
+    let file = |rest: &str| format!("{SCHEMA}{rest}");
+    let bare =
+        file("assertions:\n  assertTrue:\n    - user:a#b@user:c with {\"n\": 1}\n  assertFalse: [user:a#b@user:c with {\"n\": 1}]\n");
+    assert_problems(&bare, &[("yaml", 6, 38, "single quotes")]);
+    let bare = file("assertions:\n  assertTrue:\n    - user:a#b@user:c with {\"n\": 1}\n");
+    assert_problems(&bare, &[("validation-file", 5, 7, "put it into quotes")]);
+    assert_problems(&file("relationships: |-\n  # ours\n"), &[("tuple_text_colon", 4, 3, "begins with `//`")]);
+    assert_problems("schema:\n  - definition user {}\n", &[("validation-file", 2, 3, "write `schema: |`")]);
+    let subject = |text: &str| file(&format!("validation:\n  user:a#b:\n    - \"{text}\"\n"));
+    assert_problems(&subject("[user:a]"), &[("validation", 5, 7, "write `[user:ada] is <document:readme#viewer>`")]);
+    assert_problems(&subject("[user:a] is <user:b>"), &[("validation", 5, 7, "`user:b` is no relation of an object")]);
+    assert_problems(&subject("[user] is <user:b#c>"), &[("validation", 5, 7, "`user` is no subject")]);
+}
+
+#[test]
+fn what_is_wrong_is_quoted_and_counted_within_bounds() {
+    let lines: String = (0..10_000).map(|_| format!("  {}\n", "x".repeat(1_000))).collect();
+    let problems = read(&format!("{SCHEMA}relationships: |-\n{lines}")).unwrap_err();
+    assert_eq!(problems.problems.len(), 10_000);
+    let text = problems.to_string();
+    assert!(text.len() < 50_000 && text.ends_with("and 9900 more"), "{} bytes", text.len());
 }
 
 #[test]
