@@ -6,7 +6,13 @@
 /// Package `dhow`.
 pub mod dhow {
     /// Version 1 of the interface.
-    #[allow(missing_docs, clippy::all, clippy::pedantic, rustdoc::all, reason = "generated code; its comments are those of the .proto files")]
+    #[allow(
+        missing_docs,
+        clippy::all,
+        clippy::pedantic,
+        rustdoc::all,
+        reason = "generated code; its comments are those of the .proto files"
+    )]
     pub mod v1 {
         tonic::include_proto!("dhow.v1");
     }
@@ -15,7 +21,13 @@ pub mod dhow {
 /// Package `google`.
 pub mod google {
     /// The error model of gRPC.
-    #[allow(missing_docs, clippy::all, clippy::pedantic, rustdoc::all, reason = "generated code; its comments are those of the .proto files")]
+    #[allow(
+        missing_docs,
+        clippy::all,
+        clippy::pedantic,
+        rustdoc::all,
+        reason = "generated code; its comments are those of the .proto files"
+    )]
     pub mod rpc {
         tonic::include_proto!("google.rpc");
     }
