@@ -13,7 +13,7 @@ fn fold_by_entry_size(criterion: &mut Criterion) {
     group.sample_size(10);
     group.throughput(Throughput::Elements(CHANGES as u64));
     for changes in [1, 10, 100, 1_000] {
-        let entries = entries(scattered_tuples(CHANGES), changes);
+        let entries = entries(&scattered_tuples(CHANGES), changes);
         group.bench_function(BenchmarkId::from_parameter(changes), |bencher| bencher.iter(|| fold(black_box(&entries))));
     }
     group.finish();

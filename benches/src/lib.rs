@@ -41,7 +41,7 @@ pub struct Data {
 impl Data {
     fn of(tuples: Vec<Tuple>) -> Self {
         let schema = dhow_schema::compile_str(SCHEMA).expect("the schema compiles");
-        let state = fold(&entries(tuples, 500));
+        let state = fold(&entries(&tuples, 500));
         Self { schema, state, context: Context::new() }
     }
 
@@ -98,7 +98,7 @@ pub fn scattered_tuples(count: usize) -> Vec<Tuple> {
 /// # Panics
 /// When an entry does not follow the one before.
 #[must_use]
-pub fn entries(tuples: Vec<Tuple>, changes: usize) -> Vec<Entry> {
+pub fn entries(tuples: &[Tuple], changes: usize) -> Vec<Entry> {
     let mut state = State::genesis(StoreId([3; 16]));
     let mut entries = Vec::new();
     for part in tuples.chunks(changes.max(1)) {
@@ -152,7 +152,7 @@ mod tests {
             assert_eq!(data.check(&allowed), Decision::Allowed);
             assert_eq!(data.check(&denied), Decision::Denied);
         }
-        assert_eq!(fold(&entries(scattered_tuples(1_000), 7)).len(), 1_000);
+        assert_eq!(fold(&entries(&scattered_tuples(1_000), 7)).len(), 1_000);
         assert!(dhow_schema::compile_str(&schema_text(20)).is_ok());
     }
 }

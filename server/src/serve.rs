@@ -12,7 +12,9 @@ mod seed;
 use std::process::ExitCode;
 
 pub(crate) use arguments::ServeArguments;
-pub(crate) use options::{Data, Refusal, ServeOptions};
+#[cfg(test)]
+use options::Refusal;
+pub(crate) use options::{Data, ServeOptions};
 pub(crate) use running::{RunningServer, ServeError, run};
 
 /// Where the server listens unless it is told otherwise.

@@ -122,7 +122,7 @@ fn context_of(context: &Map<String, Value>) -> Context {
     context_from_json_object(&Value::Object(context.clone())).expect("generated context can be read")
 }
 
-fn failure(code: &str, message: impl ToString) -> Failure {
+fn failure(code: &str, message: &impl ToString) -> Failure {
     Failure { code: code.to_owned(), message: message.to_string() }
 }
 
@@ -139,7 +139,7 @@ macro_rules! parse {
     ($text:expr) => {
         $text.parse().map_err(|error| {
             let error: dhow_engine::tuple::TupleTextError = error;
-            failure(error.code(), error)
+            failure(error.code(), &error)
         })
     };
 }
@@ -151,8 +151,8 @@ fn admitted(schema: &Schema, text: &str) -> Result<Tuple, Failure> {
 
 impl Engine {
     fn ask<T>(store: &EngineStore, ask: &Ask<'_>, question: impl FnOnce(&Evaluator<'_>) -> Result<T, Failure>) -> Result<T, Failure> {
-        let time: Timestamp = ask.at.parse().map_err(|error| failure("time", format!("{error:?}")))?;
-        let context = context_from_json_object(&Value::Object(ask.context.clone())).map_err(|error| failure(error.code(), error))?;
+        let time: Timestamp = ask.at.parse().map_err(|error| failure("time", &format!("{error:?}")))?;
+        let context = context_from_json_object(&Value::Object(ask.context.clone())).map_err(|error| failure(error.code(), &error))?;
         let contextual = ask.with.iter().map(|text| admitted(&store.schema, text)).collect::<Result<Vec<_>, _>>()?;
         let view = Overlay::new(&store.state, contextual);
         question(&Evaluator::new(&store.schema, &view, time, &context))
