@@ -55,7 +55,7 @@ const TO_TRY: [&[&str]; 8] = [
 /// Start a server with an example, ask it a few questions, and stay up for more.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The server is a real one on a new SQLite file; nothing outside of its folder is touched. It listens on this machine only, on port 7171
+The server is a real one on a new SQLite file; nothing outside of its folder is touched. It listens on this machine only, on port 7171 \
 if that is free. Exit code: 0, or 2 when something failed.")]
 pub(crate) struct DemoArguments {
     /// End after the questions

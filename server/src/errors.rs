@@ -135,7 +135,7 @@ impl Told {
         self
     }
 
-    fn with(mut self, key: &'static str, value: impl ToString) -> Self {
+    fn with(mut self, key: &'static str, value: &impl ToString) -> Self {
         self.metadata.push((key, value.to_string()));
         self
     }
@@ -177,7 +177,8 @@ impl ApiError {
             }
             Self::Import { imported, source } => {
                 let mut told = told_write(source).with("imported", imported);
-                told.help.push_str("; mend it and send the whole stream again under the same import id");
+                let again = "mend it and send the whole stream again under the same import id";
+                told.help = if told.help.is_empty() { again.to_owned() } else { format!("{}; {again}", told.help) };
                 told.fields.clear();
                 told
             }

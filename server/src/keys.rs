@@ -57,8 +57,8 @@ mod tests {
         generate("shop", &mut out);
         let text = String::from_utf8(out).unwrap();
         let key = text.lines().find_map(|line| line.trim().strip_prefix("dhow_")).unwrap();
-        let section = &text[text.find("[[keys]]").unwrap()..];
-        let file = crate::config::File::parse(section, "dhow.toml").unwrap();
+        let (_, section) = text.split_once("[[keys]]").unwrap();
+        let file = crate::config::File::parse(&format!("[[keys]]{section}"), "dhow.toml").unwrap();
         assert_eq!(&*file.keys.identify(&format!("dhow_{key}")).unwrap().name, "shop");
         let mut again = Vec::new();
         generate("shop", &mut again);

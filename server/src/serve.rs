@@ -47,13 +47,15 @@ fn command(arguments: ServeArguments) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let server = run(options).await?;
+        // Whoever finds the port file or the greeting may end the server: it must listen for that already.
+        let stop = StopSignals::listen()?;
         if let Some(path) = port_file {
             options::write_port_file(&path, server.address())?;
         }
         tracing::info!("{}", server.greeting());
         tokio::select! {
-            signal = stop_signal() => {
-                let name = signal?;
+            name = stop.wait() => {
+                let name = name?;
                 tracing::info!("{name} received, finishing what runs");
                 server.shutdown().await?;
             }
@@ -64,22 +66,42 @@ fn command(arguments: ServeArguments) -> anyhow::Result<()> {
     })
 }
 
-/// Waits for SIGINT or SIGTERM.
-async fn stop_signal() -> std::io::Result<&'static str> {
+/// SIGINT and SIGTERM, caught from when this is made: before, they kill.
+struct StopSignals {
     #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        tokio::select! {
-            _ = terminate.recv() => Ok("SIGTERM"),
-            _ = interrupt.recv() => Ok("SIGINT"),
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl StopSignals {
+    fn listen() -> std::io::Result<Self> {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        }
+        #[cfg(not(unix))]
+        {
+            Ok(Self {})
         }
     }
-    #[cfg(not(unix))]
-    {
-        tokio::signal::ctrl_c().await?;
-        Ok("Ctrl-C")
+
+    /// Waits for either, and gives its name.
+    async fn wait(self) -> std::io::Result<&'static str> {
+        #[cfg(unix)]
+        {
+            let Self { mut terminate, mut interrupt } = self;
+            tokio::select! {
+                _ = terminate.recv() => Ok("SIGTERM"),
+                _ = interrupt.recv() => Ok("SIGINT"),
+            }
+        }
+        #[cfg(not(unix))]
+        {
+            tokio::signal::ctrl_c().await?;
+            Ok("Ctrl-C")
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use super::input;
 use super::options::{Connection, Consistency, ReadOptions, SchemaOption};
 use super::output::{Output, columns, decision_word, insert_answered};
 use super::wire;
-use crate::validation::{Question, parse_context};
+use crate::validation::Question;
 
 /// Checks in one batch: the server's limit.
 const BATCH: usize = 1_000;
@@ -26,8 +26,8 @@ const EXIT_CONDITIONAL: u8 = 3;
 #[command(after_help = "\
 Exit code: 0 allowed, 1 denied, 2 error, 3 conditional. Of several questions the worst counts: error, denied, conditional, allowed.
 
-JSON, one object for each question: {\"question\", \"decision\": \"allowed|denied|conditional\", \"missing_parameters\": [name],
-\"explanation\" (with --explain), \"token\", \"revision\", \"age_ms\", \"degraded\", \"schema_version\"}; a question of a batch that
+JSON, one object for each question: {\"question\", \"decision\": \"allowed|denied|conditional\", \"missing_parameters\": [name], \
+\"explanation\" (with --explain), \"token\", \"revision\", \"age_ms\", \"degraded\", \"schema_version\"}; a question of a batch that \
 could not be decided has \"error\": {\"code\", \"message\"} instead of a decision.
 
 Examples:
@@ -97,7 +97,7 @@ pub(crate) async fn run(arguments: CheckArguments, output: &Output) -> Result<Ex
 /// The questions with their texts; the context of the command line is what a question's own context is laid over.
 fn read_questions(arguments: &CheckArguments) -> Result<Vec<(String, Question)>, Failure> {
     let shared = match &arguments.context {
-        Some(json) => parse_context(json).map_err(|error| Failure::new("context", error.to_string()).help(error.help()))?,
+        Some(json) => input::context(json)?,
         None => dhow_schema::value::Context::new(),
     };
     let mut texts = Vec::new();

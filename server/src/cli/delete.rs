@@ -17,7 +17,7 @@ use super::{filter, write};
 /// Delete every tuple that matches a filter.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-More than 1,000 tuples become several revisions: the whole is not atomic, and what was deleted before an interruption stays deleted;
+More than 1,000 tuples become several revisions: the whole is not atomic, and what was deleted before an interruption stays deleted; \
 run it again to go on. Single tuples are deleted atomically by `dhow write --delete`.
 
 A filter is a tuple with parts left out: document, document:readme, document#viewer, @user:ada, document:readme#@user:ada.

@@ -16,8 +16,8 @@ use super::wire;
 /// Show who has a relation or permission, as the tree of its rewrite.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-JSON: {\"userset\", \"tree\", \"token\", \"revision\", ...}; a node of the tree has \"userset\" (unless it is an operand), \"caveat\" if
-one hangs on it, and one of \"subjects\": [text], \"union\": [node], \"intersection\": [node], \"exclusion\": [base, subtract],
+JSON: {\"userset\", \"tree\", \"token\", \"revision\", ...}; a node of the tree has \"userset\" (unless it is an operand), \"caveat\" if \
+one hangs on it, and one of \"subjects\": [text], \"union\": [node], \"intersection\": [node], \"exclusion\": [base, subtract], \
 \"all\": [node], \"reference\": \"repeated|too_deep\".")]
 pub(crate) struct ExpandArguments {
     /// `object#permission`, such as `document:readme#view`
@@ -101,6 +101,8 @@ fn label(node: &v1::ExpandNode) -> String {
     let operator = match &node.kind {
         Some(Kind::Leaf(leaf)) if leaf.subjects.is_empty() => "nobody",
         Some(Kind::Leaf(_)) | None => "",
+        // Of one side alone there is nothing to choose from.
+        Some(Kind::Union(_)) if node.object.is_some() && children(node).len() == 1 => "",
         Some(Kind::Union(_)) => "any of",
         Some(Kind::Intersection(_)) => "all of",
         Some(Kind::Exclusion(_)) => "the first, without the second",
@@ -119,11 +121,31 @@ fn label(node: &v1::ExpandNode) -> String {
     }
 }
 
-fn children(node: &v1::ExpandNode) -> &[v1::ExpandNode] {
+/// What is shown below a node: of a union only the sides that somebody could be in, unless nobody could be in any.
+fn children(node: &v1::ExpandNode) -> Vec<&v1::ExpandNode> {
     match &node.kind {
-        Some(Kind::Union(below) | Kind::Intersection(below) | Kind::Exclusion(below) | Kind::All(below)) => &below.children,
-        Some(Kind::Leaf(_) | Kind::Reference(_)) | None => &[],
+        Some(Kind::Union(below)) => {
+            let sides: Vec<_> = below.children.iter().map(inner).collect();
+            let some: Vec<_> = sides.iter().copied().filter(|side| !is_empty_operand(side)).collect();
+            if some.is_empty() { sides } else { some }
+        }
+        Some(Kind::Intersection(below) | Kind::Exclusion(below) | Kind::All(below)) => below.children.iter().map(inner).collect(),
+        Some(Kind::Leaf(_) | Kind::Reference(_)) | None => Vec::new(),
     }
+}
+
+/// The node that an operand with a single side comes to.
+fn inner(mut node: &v1::ExpandNode) -> &v1::ExpandNode {
+    while let (None, None, Some(Kind::Union(below))) = (&node.object, &node.caveat, &node.kind)
+        && let [only] = below.children.as_slice()
+    {
+        node = only;
+    }
+    node
+}
+
+fn is_empty_operand(node: &v1::ExpandNode) -> bool {
+    node.object.is_none() && matches!(&node.kind, Some(Kind::Leaf(leaf)) if leaf.subjects.is_empty())
 }
 
 fn subjects(node: &v1::ExpandNode) -> Vec<String> {
@@ -146,7 +168,7 @@ fn tree(root: &v1::ExpandNode, output: &Output) -> Vec<String> {
         let indentation = "  ".repeat(depth);
         lines.push(format!("{indentation}{strong}{}{strong:#}", label(node)));
         lines.extend(subjects(node).into_iter().map(|subject| format!("{indentation}  {subject}")));
-        stack.extend(children(node).iter().rev().map(|child| (child, depth + 1)));
+        stack.extend(children(node).into_iter().rev().map(|child| (child, depth + 1)));
     }
     lines
 }
@@ -184,4 +206,45 @@ fn node_json(node: &v1::ExpandNode, depth: usize) -> Value {
     };
     wire::set(&mut json, field, value);
     json
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::options::Format;
+
+    fn node(object: Option<&str>, kind: Kind) -> v1::ExpandNode {
+        let object = object.map(|id| v1::ObjectRef { r#type: "team".to_owned(), id: id.to_owned() });
+        let relation = if object.is_some() { "member".to_owned() } else { String::new() };
+        v1::ExpandNode { object, relation, caveat: None, kind: Some(kind) }
+    }
+
+    fn union(children: Vec<v1::ExpandNode>) -> Kind {
+        Kind::Union(v1::ExpandChildren { children })
+    }
+
+    fn leaf(ids: &[&str]) -> Kind {
+        let subject = |id: &&str| v1::SubjectRef { r#type: "user".to_owned(), id: (*id).to_owned(), relation: String::new() };
+        let subjects = ids.iter().map(|id| v1::ExpandSubject { subject: Some(subject(id)), caveat: None, expires_at: None });
+        Kind::Leaf(v1::ExpandLeaf { subjects: subjects.collect() })
+    }
+
+    fn shown(root: &v1::ExpandNode) -> Vec<String> {
+        let plain = |line: String| anstream::adapter::strip_str(&line).to_string();
+        tree(root, &Output::with_format(Format::Text)).into_iter().map(plain).collect()
+    }
+
+    #[test]
+    fn sides_that_nobody_is_in_are_left_out() {
+        let root = node(Some("a"), union(vec![node(None, leaf(&[])), node(Some("b"), leaf(&["ada"]))]));
+        assert_eq!(shown(&root), ["team:a#member", "  team:b#member", "    user:ada"]);
+        let root = node(Some("a"), union(vec![node(None, leaf(&["eve"])), node(Some("b"), leaf(&["ada"]))]));
+        assert_eq!(shown(&root), ["team:a#member  any of", "  tuples", "    user:eve", "  team:b#member", "    user:ada"]);
+    }
+
+    #[test]
+    fn a_union_without_anybody_says_so() {
+        let root = node(Some("a"), union(vec![node(None, union(vec![node(None, leaf(&[]))]))]));
+        assert_eq!(shown(&root), ["team:a#member", "  nobody"]);
+    }
 }

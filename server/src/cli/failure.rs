@@ -112,6 +112,7 @@ impl From<tonic::Status> for Failure {
         if details.error_info().is_none() && failure.help.is_empty() {
             failure.help.extend(general_help(&status));
         }
+        failure.help.extend(option_for(&failure.code).map(str::to_owned));
         failure
     }
 }
@@ -122,6 +123,15 @@ impl From<io::Error> for Failure {
         let mut failure = Self::new("io", error.to_string());
         failure.silent = error.kind() == io::ErrorKind::BrokenPipe;
         failure
+    }
+}
+
+/// The option of this command line that answers a refusal: the server speaks of fields, because it does not know who asks.
+fn option_for(code: &str) -> Option<&'static str> {
+    match code {
+        "DH-A001" | "DH-A003" => Some("give the key as DHOW_KEY or by `--key`"),
+        "DH-A020" => Some("name the store by `--store` or DHOW_STORE"),
+        _ => None,
     }
 }
 

@@ -27,10 +27,10 @@ const AHEAD: usize = 4;
 /// Touch many tuples, as a sequence of revisions.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The file has one tuple a line; blank lines and // comments are passed over. A file that ends in .yaml or .yml is read as a validation
+The file has one tuple a line; blank lines and // comments are passed over. A file that ends in .yaml or .yml is read as a validation \
 file, and its `relationships` are imported.
 
-The import is not atomic. An interrupted one is resumed by running it again with the id that it printed and the same file: the parts
+The import is not atomic. An interrupted one is resumed by running it again with the id that it printed and the same file: the parts \
 that are in already are passed over.
 
 JSON: {\"imported\", \"import_id\", \"token\", \"revision\", ...}.")]

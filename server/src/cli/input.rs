@@ -2,7 +2,10 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
+use dhow_schema::value::Context;
+
 use super::failure::Failure;
+use crate::validation::parse_context;
 
 /// The whole text of a file, or of stdin for `-`.
 ///
@@ -33,6 +36,15 @@ pub(crate) fn open_lines(path: &str) -> Result<Box<dyn BufRead + Send>, Failure>
 pub(crate) fn meaning(line: &str) -> Option<&str> {
     let line = line.trim();
     if line.is_empty() || line.starts_with("//") { None } else { Some(line) }
+}
+
+/// The caveat parameters of `--context`.
+///
+/// # Errors
+/// When the text is no JSON object, or holds what no parameter can be.
+pub(crate) fn context(json: &str) -> Result<Context, Failure> {
+    let help = r#"write a JSON object, such as --context '{"client_ip": "198.51.100.20"}'"#;
+    parse_context(json).map_err(|error| Failure::new("context", error.to_string()).help(help))
 }
 
 /// Asks a yes-or-no question on the terminal; where nobody can answer, the answer is no.

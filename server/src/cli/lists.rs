@@ -10,14 +10,14 @@ use super::check::known_decision;
 use super::client::Client;
 use super::expand::userset;
 use super::failure::Failure;
+use super::input;
 use super::options::{Connection, PageOptions, ReadOptions, SchemaOption};
 use super::output::{Output, decision_word};
 use super::wire;
-use crate::validation::parse_context;
 
 const JSON_HELP: &str = "\
-JSON: one object for each item with \"decision\": \"allowed|conditional\" and \"missing_parameters\": [name], then one with \"token\",
-\"revision\", \"next_cursor\" (empty on the last page), \"age_ms\", \"degraded\", \"schema_version\". In text, conditional items name
+JSON: one object for each item with \"decision\": \"allowed|conditional\" and \"missing_parameters\": [name], then one with \"token\", \
+\"revision\", \"next_cursor\" (empty on the last page), \"age_ms\", \"degraded\", \"schema_version\". In text, conditional items name \
 the parameters that they hang on.";
 
 /// What all three have in common.
@@ -42,7 +42,7 @@ pub(crate) struct ListOptions {
 impl ListOptions {
     fn context(&self) -> Result<Option<v1::Context>, Failure> {
         let Some(json) = &self.context else { return Ok(None) };
-        let context = parse_context(json).map_err(|error| Failure::new("context", error.to_string()).help(error.help()))?;
+        let context = input::context(json)?;
         Ok(wire::context_to_wire(&context))
     }
 }

@@ -18,10 +18,10 @@ use super::wire;
 /// Read stored tuples, in order of object, relation and subject.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A filter is a tuple with parts left out: document, document:readme, document#viewer, @user:ada, document:readme#@user:ada. A subject
+A filter is a tuple with parts left out: document, document:readme, document#viewer, @user:ada, document:readme#@user:ada. A subject \
 without relation matches subjects of every relation; @user:ada#... only the object itself.
 
-JSON: one object for each tuple, {\"tuple\", \"object\", \"relation\", \"subject\", \"caveat\": {\"name\", \"context\"}, \"expires_at\"} (the
+JSON: one object for each tuple, {\"tuple\", \"object\", \"relation\", \"subject\", \"caveat\": {\"name\", \"context\"}, \"expires_at\"} (the \
 last two where there is one), then one with \"token\", \"revision\", \"next_cursor\", ...")]
 pub(crate) struct ReadArguments {
     /// What to read [default: everything]
@@ -80,7 +80,7 @@ pub(crate) async fn read(arguments: ReadArguments, output: &Output) -> Result<Ex
 /// Write all tuples of one revision to a file that `dhow import` reads.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The file has one tuple a line, in order of object, relation and subject; expired tuples are among them. With --output json each line is
+The file has one tuple a line, in order of object, relation and subject; expired tuples are among them. With --output json each line is \
 an object as `dhow read` prints it.")]
 pub(crate) struct ExportArguments {
     /// Where to [default: stdout]

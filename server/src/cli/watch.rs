@@ -17,10 +17,10 @@ use super::wire;
 /// Follow the changes of a store until Ctrl-C.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Text: `+` a tuple that was made, `-` one that was removed, `~` one whose caveat, context or expiry changed, `=` one that was there
+Text: `+` a tuple that was made, `-` one that was removed, `~` one whose caveat, context or expiry changed, `=` one that was there \
 already (--current). The line above them says revision, time, actor and token; watching on from that token misses nothing.
 
-JSON, one object for each event: {\"event\": \"state|state_complete|changes|schema|heartbeat\", \"token\", \"revision\", \"time\", \"actor\",
+JSON, one object for each event: {\"event\": \"state|state_complete|changes|schema|heartbeat\", \"token\", \"revision\", \"time\", \"actor\", \
 \"request_id\", \"tuples\": [tuple] | \"changes\": [{\"before\", \"after\"}] | \"schema_version\"}.
 
 Exit code: 0 when it ends by Ctrl-C or --count, 2 when the server ends it.")]

@@ -17,12 +17,12 @@ use super::wire;
 /// Write tuples: all changes become one revision, or none is made.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A line of --file is `TUPLE` (touch), `create TUPLE`, `touch TUPLE` or `delete TUPLE`; blank lines and // comments are passed over.
+A line of --file is `TUPLE` (touch), `create TUPLE`, `touch TUPLE` or `delete TUPLE`; blank lines and // comments are passed over. \
 At most 1,000 changes; more is for `dhow import`.
 
 A filter is a tuple with parts left out: document, document:readme, document#viewer, @user:ada, document:readme#@user:ada.
 
-JSON: {\"created\", \"replaced\", \"deleted\", \"request_id\", \"repeated\", \"dry_run\", \"token\", \"revision\", \"age_ms\", \"degraded\",
+JSON: {\"created\", \"replaced\", \"deleted\", \"request_id\", \"repeated\", \"dry_run\", \"token\", \"revision\", \"age_ms\", \"degraded\", \
 \"schema_version\"}.
 
 Examples:

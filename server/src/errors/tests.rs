@@ -47,7 +47,7 @@ fn reads() -> Vec<Row<ReadError>> {
         (ReadError::TooNew { revision: 9, head: 8 }, Code::InvalidArgument, "DH-R012", Some("consistency")),
         (ReadError::TooOld { revision: 1, oldest: 5 }, Code::OutOfRange, "DH-R013", Some("consistency")),
         (ReadError::HistoryReplaced, Code::Aborted, "DH-R014", None),
-        (ReadError::Deadline { allowed: SOON }, Code::DeadlineExceeded, "DH-A030", None),
+        (ReadError::Deadline { allowed: SOON }, Code::DeadlineExceeded, "deadline_exceeded", None),
         (ReadError::Datastore(DatastoreError::Closed), Code::Unavailable, "DH-D011", None),
     ]
 }

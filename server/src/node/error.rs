@@ -39,7 +39,7 @@ impl ReadError {
             Self::TooNew { .. } => "DH-R012",
             Self::TooOld { .. } => "DH-R013",
             Self::HistoryReplaced => "DH-R014",
-            Self::Deadline { .. } => "DH-A030",
+            Self::Deadline { .. } => "deadline_exceeded",
             Self::Datastore(error) => error.code(),
         }
     }

@@ -31,7 +31,8 @@ fn keys() -> Access {
 
 #[test]
 fn a_server_open_to_others_needs_keys_and_tls_or_a_word() {
-    let cases: [(&str, fn() -> Access, bool, bool, Option<&str>); 12] = [
+    type Case = (&'static str, fn() -> Access, bool, bool, Option<&'static str>);
+    let cases: [Case; 12] = [
         ("127.0.0.1:0", || Access::Open, false, false, None),
         ("127.9.9.9:0", || Access::Open, false, false, None),
         ("[::1]:0", || Access::Open, false, false, None),

@@ -15,7 +15,7 @@ A .yaml or .yml file is read as a validation file, and its schema is checked.
 
 Exit code: 0 no errors (and no warnings with --deny-warnings), 1 otherwise, 2 when a file cannot be read.
 
-JSON: one object for each finding, {\"code\", \"severity\": \"error|warning\", \"message\", \"file\", \"line\", \"column\", \"start\", \"end\" (bytes),
+JSON: one object for each finding, {\"code\", \"severity\": \"error|warning\", \"message\", \"file\", \"line\", \"column\", \"start\", \"end\" (bytes), \
 \"help\"}.")]
 pub(crate) struct CheckSchema {
     /// Schema files; `-` is stdin

@@ -11,7 +11,7 @@ use super::super::output::Output;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Files are rewritten in place; `-` reads stdin and writes stdout. Exit code: 0, or with --check 1 when a file is not formatted; 2 when a
+Files are rewritten in place; `-` reads stdin and writes stdout. Exit code: 0, or with --check 1 when a file is not formatted; 2 when a \
 file cannot be read or has syntax errors.
 
 JSON: one object for each file, {\"file\", \"changed\"}.")]

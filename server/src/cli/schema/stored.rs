@@ -16,7 +16,7 @@ use crate::validation::{self, FolderSources};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The file is compiled here first, so that its findings are shown with their lines; the files it imports are sent along.
+The file is compiled here first, so that its findings are shown with their lines; the files it imports are sent along. \
 A .yaml or .yml file is read as a validation file, and its schema is written.
 
 JSON: {\"version\", \"unchanged\", \"dry_run\", \"changes\": [{\"kind\", \"subject\", \"summary\"}], \"token\", \"revision\", ...}.")]

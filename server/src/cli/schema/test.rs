@@ -16,16 +16,16 @@ use crate::validation::{self, Failed, Run};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A validation file has `schema` or `schemaFile`, `relationships`, `assertions` (`assertTrue`, `assertFalse`, `assertCaveated`: lists of
-`object#permission@subject`, each perhaps followed by ` with {json context}`) and `validation` (a map from `object#permission` to who has
+A validation file has `schema` or `schemaFile`, `relationships`, `assertions` (`assertTrue`, `assertFalse`, `assertCaveated`: lists of \
+`object#permission@subject`, each perhaps followed by ` with {json context}`) and `validation` (a map from `object#permission` to who has \
 it: `[user:ada] is <document:readme#viewer>`, `[user:ada[...]]` under a condition, `[user:* - {user:eve}]` everybody but one).
 
-An expectation holds when every listed subject is in, every path names a relation that has the subject, and nobody else is in whom a
+An expectation holds when every listed subject is in, every path names a relation that has the subject, and nobody else is in whom a \
 listed wildcard does not stand for.
 
 Exit code: 0 everything is as expected, 1 something is not, 2 a file cannot be read or its schema does not compile.
 
-JSON: one object for each failure, {\"file\", \"line\", \"column\", \"question\", \"expected\", \"got\", \"why\"}, for each unusable file, {\"file\",
+JSON: one object for each failure, {\"file\", \"line\", \"column\", \"question\", \"expected\", \"got\", \"why\"}, for each unusable file, {\"file\", \
 \"error\"}, then {\"summary\": {folder: {\"files\", \"assertions\", \"allowed\", \"denied\", \"conditional\", \"expectations\", \"failed\", \"unusable\"}}}.")]
 pub(crate) struct TestSchema {
     /// Validation files, or folders whose .yaml files are all run
