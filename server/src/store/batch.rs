@@ -14,7 +14,7 @@ use dhow_engine::time::Timestamp;
 use dhow_engine::tuple::{Tuple, TupleKey};
 
 use super::command::{Committed, RequestOutcome, WriteCommand, WriteError, Written};
-use super::decide::{SchemaInForce, decide};
+use super::decide::{Decision, SchemaInForce, decide};
 use super::{Head, LogRecord};
 
 /// How long a request id stands for its first answer, in microseconds.
@@ -78,6 +78,12 @@ impl Batch {
         &self.head
     }
 
+    /// Whether everything is as it was: no entry, and no new answer.
+    pub(super) fn is_unchanged(&self) -> bool {
+        // Whatever makes an entry records its answer.
+        self.unsaved.requests.is_empty()
+    }
+
     /// What was not taken yet.
     pub(super) fn take_unsaved(&mut self) -> Unsaved {
         std::mem::take(&mut self.unsaved)
@@ -104,39 +110,35 @@ impl Batch {
     ///
     /// A dry run, and a command that changes nothing, is answered with the position of the head.
     pub(super) fn write(&mut self, command: &WriteCommand, schema: &SchemaInForce) -> Result<Committed, WriteError> {
-        let decision = decide(&command.changes, self.time, schema, |key| self.images.get(key))?;
-        let changes = decision.changes.clone();
-        let next = if changes.is_empty() {
-            None
-        } else {
-            let (actor, request_id) = (command.actor.clone(), command.request_id.clone());
-            Some(
-                next_record(self.store, &self.head, self.time, actor, request_id, Body::Changes(changes))
-                    .map_err(WriteError::from_entry)?,
-            )
-        };
+        let Decision { changes, created, replaced, deleted } = decide(&command.changes, self.time, schema, |key| self.images.get(key))?;
         let mut record = None;
-        if let Some(next) = next.filter(|_| !command.dry_run) {
-            for change in &decision.changes {
-                self.replace(change);
+        if !changes.is_empty() {
+            let (actor, request_id) = (command.actor.clone(), command.request_id.clone());
+            // Made for a dry run, too: the entry may be too large.
+            let next = next_record(self.store, &self.head, self.time, actor, request_id, Body::Changes(changes));
+            let next = next.map_err(WriteError::from_entry)?;
+            if !command.dry_run {
+                self.take_in(&next);
+                record = Some(next.record.clone());
+                self.unsaved.log.push((next.record, next.encoded));
             }
-            self.head = next.head;
-            self.unsaved.log.push((next.record.clone(), next.encoded));
-            record = Some(next.record);
         }
-        let written = Written {
-            revision: self.head.revision,
-            chain: self.head.chain,
-            created: decision.created,
-            replaced: decision.replaced,
-            deleted: decision.deleted,
-        };
+        let written = Written { revision: self.head.revision, chain: self.head.chain, created, replaced, deleted };
         if !command.dry_run {
             let outcome = RequestOutcome { payload: command.payload(), written: written.clone(), time: self.time };
             self.requests.insert(command.request_id.clone(), outcome.clone());
             self.unsaved.requests.push((command.request_id.clone(), outcome));
         }
         Ok(Committed { written, record, repeated: false })
+    }
+
+    fn take_in(&mut self, next: &Next) {
+        self.head = next.head.clone();
+        match &next.record.entry.body {
+            Body::Changes(changes) => changes.iter().for_each(|change| self.replace(change)),
+            // No write makes one.
+            Body::Schema(_) => {}
+        }
     }
 
     fn replace(&mut self, change: &Change) {

@@ -86,7 +86,7 @@ impl DatastoreError {
             Self::File { .. } => "check that the folder exists and that this user may write there",
             Self::InUse { .. } => "stop the other process, or give this one another file",
             Self::Setting { .. } => "put the database on a local file system that supports write-ahead logging",
-            Self::Migrate { .. } => "use a dhow at least as new as the one that wrote this database",
+            Self::Migrate { .. } => "use a dhow at least as new as the one that wrote this database, and a database that nothing else uses",
             Self::Sql { .. } => "look at the cause, try again, and check the disk",
             Self::Corrupt { .. } => "restore the database from a backup, and report this",
             Self::CommitUnknown { .. } => "send the write again under the same request id",

@@ -10,6 +10,7 @@ mod connect;
 mod filter;
 mod heads;
 mod read;
+mod readers;
 mod rows;
 mod schemas;
 mod tables;
@@ -24,13 +25,14 @@ use async_trait::async_trait;
 use dhow_engine::entry::StoreId;
 use dhow_engine::time::Timestamp;
 use dhow_schema::{Compilation, CompileError};
-use sqlx::{Connection, SqlitePool};
+use sqlx::{Connection, SqliteConnection};
 use tokio::sync::Mutex;
 
 use self::connect::Place;
+use self::readers::{Reader, Readers};
 use self::schemas::SchemaCache;
 use self::tables::Tables;
-use self::writer::{Reader, Writer, end};
+use self::writer::{Writer, end};
 use super::batch::is_kept;
 use super::command::{Committed, RequestOutcome, WriteCommand, WriteError};
 use super::error::{CreateStoreError, DatastoreError};
@@ -44,7 +46,7 @@ pub(crate) struct SqliteStore {
     /// One write transaction at a time.
     writer: Mutex<Writer>,
     /// `None` in memory.
-    readers: Option<SqlitePool>,
+    readers: Option<Readers>,
     schemas: SchemaCache,
     /// Held while the database is open; `None` in memory and once it is closed.
     lock: PlainMutex<Option<File>>,
@@ -71,16 +73,26 @@ impl SqliteStore {
     async fn at(place: Place, lock: Option<File>) -> Result<Self, DatastoreError> {
         let mut connection = place.connect().await?;
         connect::migrate(&mut connection).await?;
-        let readers = place.readers();
+        let readers = match &place {
+            Place::File(_) => Some(Readers::open(place.clone()).await?),
+            Place::Memory => None,
+        };
         let writer = Mutex::new(Writer { place, connection: Some(connection), closed: false });
         Ok(Self { writer, readers, schemas: SchemaCache::default(), lock: PlainMutex::new(lock) })
     }
 
     async fn reader(&self) -> Result<Reader<'_>, DatastoreError> {
         match &self.readers {
-            Some(pool) => Ok(Reader::Pooled(pool.acquire().await.map_err(DatastoreError::sql("take a connection"))?)),
+            Some(readers) => readers.take().await,
             None => Ok(Reader::Only(self.writer.lock().await)),
         }
+    }
+}
+
+/// Closes a connection. What is committed is on disk already; closing only tidies up.
+async fn close_quietly(connection: SqliteConnection) {
+    if let Err(error) = connection.close().await {
+        tracing::warn!(%error, "a database connection did not close cleanly");
     }
 }
 
@@ -173,10 +185,7 @@ impl Datastore for SqliteStore {
         }
         writer.closed = true;
         if let Some(connection) = writer.connection.take() {
-            // What is committed is on disk already; closing only tidies up.
-            if let Err(error) = connection.close().await {
-                tracing::warn!(%error, "the database did not close cleanly");
-            }
+            close_quietly(connection).await;
         }
         self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
     }

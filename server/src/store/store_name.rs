@@ -5,7 +5,7 @@ use dhow_engine::entry::StoreId;
 use super::error::CreateStoreError;
 
 /// Longest name of a store, in bytes.
-const MAX_STORE_NAME_BYTES: usize = 64;
+pub(crate) const MAX_STORE_NAME_BYTES: usize = 64;
 
 /// Checks a store's name: 1 to 64 of `a-z`, `0-9`, `-`, `_` and `.`, and nothing that could be read as a store's id.
 ///

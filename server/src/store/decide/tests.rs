@@ -17,11 +17,11 @@ fn tuple(text: &str) -> Tuple {
     text.parse().unwrap()
 }
 
-/// Images before and after, as text.
-type Images = (Option<String>, Option<String>);
+/// Counts, and images before and after as text.
+type Decided = ((u32, u32, u32), Vec<(Option<String>, Option<String>)>);
 
 /// Decides one change where `stored` is there; counts and changes as text.
-fn one(change: ChangeRequest, stored: Option<&str>) -> Result<((u32, u32, u32), Vec<Images>), WriteError> {
+fn one(change: ChangeRequest, stored: Option<&str>) -> Result<Decided, WriteError> {
     let stored = stored.map(tuple);
     let decision = decide(&[change], NOW, &schema(), |_| stored.as_ref())?;
     let text = |image: Option<&Tuple>| image.map(ToString::to_string);

@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::migrate::Migrator;
-use sqlx::pool::PoolOptions;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
 use super::super::error::DatastoreError;
 use super::rows::loose_text;
@@ -18,9 +17,6 @@ static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// How long a statement waits for a lock that somebody outside holds (a backup, a person with a shell).
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Connections that read beside the writer.
-const READERS: u32 = 4;
 
 /// How a database is opened again: the writer is, after a transaction whose end is not known.
 #[derive(Debug, Clone)]
@@ -59,7 +55,7 @@ impl Place {
     }
 
     /// What error messages call it.
-    pub(super) fn path(&self) -> &Path {
+    fn path(&self) -> &Path {
         match self {
             Self::File(path) => path,
             Self::Memory => Path::new(":memory:"),
@@ -68,37 +64,22 @@ impl Place {
 
     /// A new connection that may write, its settings asserted.
     pub(super) async fn connect(&self) -> Result<SqliteConnection, DatastoreError> {
+        self.connect_with(self.options()).await
+    }
+
+    /// A new connection that only reads, its settings asserted.
+    pub(super) async fn connect_reader(&self) -> Result<SqliteConnection, DatastoreError> {
+        self.connect_with(self.options().create_if_missing(false).pragma("query_only", "ON")).await
+    }
+
+    async fn connect_with(&self, options: SqliteConnectOptions) -> Result<SqliteConnection, DatastoreError> {
         let failed = |source| DatastoreError::Open { path: self.path().to_owned(), source: Arc::new(source) };
-        let mut connection = SqliteConnection::connect_with(&self.options()).await.map_err(failed)?;
+        let mut connection = SqliteConnection::connect_with(&options).await.map_err(failed)?;
         match self {
             Self::File(_) => assert_settings(&mut connection, &FILE_SETTINGS).await?,
             Self::Memory => assert_settings(&mut connection, &[FOREIGN_KEYS]).await?,
         }
         Ok(connection)
-    }
-
-    /// A few connections that only read; none for memory, which has one connection for everything.
-    pub(super) fn readers(&self) -> Option<SqlitePool> {
-        match self {
-            Self::Memory => None,
-            Self::File(_) => {
-                let options = self.options().create_if_missing(false).pragma("query_only", "ON");
-                let asserted = PoolOptions::new()
-                    .max_connections(READERS)
-                    // A connection to a file does not go stale: nothing is gained by asking or renewing it.
-                    .test_before_acquire(false)
-                    .idle_timeout(None)
-                    .max_lifetime(None)
-                    .after_connect(|connection, _| {
-                        Box::pin(async move {
-                            // The pool knows no errors but its own; the one who waits for the connection gets this one's text.
-                            let asserted = assert_settings(connection, &FILE_SETTINGS).await;
-                            asserted.map_err(|error| sqlx::Error::Configuration(Box::new(error)))
-                        })
-                    });
-                Some(asserted.connect_lazy_with(options))
-            }
-        }
     }
 }
 
@@ -116,7 +97,11 @@ pub(super) async fn assert_settings(connection: &mut SqliteConnection, settings:
 
 /// Brings the tables to this build's form; refuses those of a newer build.
 pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), DatastoreError> {
-    MIGRATIONS.run(connection).await.map_err(|source| DatastoreError::Migrate { source: Arc::new(source) })
+    match MIGRATIONS.run(connection).await {
+        Ok(()) => Ok(()),
+        Err(MigrateError::Execute(source)) => Err(DatastoreError::sql("look for migrations")(source)),
+        Err(source) => Err(DatastoreError::Migrate { source: Arc::new(source) }),
+    }
 }
 
 /// Takes the lock that makes this process the only writer: on a file beside the database, under the database's true path, because

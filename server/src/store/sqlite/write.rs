@@ -47,6 +47,10 @@ pub(super) async fn write(
         outcomes.push(run(&mut tables, &mut batch, command, &schema).await?);
     }
 
+    if batch.is_unchanged() {
+        // Then the commit has nothing to wait for.
+        return Ok(outcomes);
+    }
     tables.save(batch.take_unsaved()).await?;
     write_head(tables.connection, key, batch.head()).await?;
     purge(&mut tables, batch.time(), commands.len()).await?;

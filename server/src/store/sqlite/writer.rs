@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use sqlx::{Connection, SqliteConnection, SqliteTransaction};
-use tokio::sync::MutexGuard;
 
 use super::super::error::DatastoreError;
 use super::connect::Place;
@@ -56,11 +55,9 @@ impl Writer {
         connection.begin_with("BEGIN IMMEDIATE").await.map_err(DatastoreError::sql("begin a transaction"))
     }
 
-    /// Whether nothing is under way on the connection after what was asked of it so far.
     async fn is_clear(&mut self) -> bool {
         match &mut self.connection {
-            // The ping comes back after the rollback that a dropped transaction leaves behind.
-            Some(connection) => connection.ping().await.is_ok() && !connection.is_in_transaction(),
+            Some(connection) => is_clear(connection).await,
             None => false,
         }
     }
@@ -102,26 +99,8 @@ pub(super) async fn end<T, E>(transaction: SqliteTransaction<'_>, outcome: Resul
     }
 }
 
-/// A connection to read from: one of the readers, or, in memory, the one there is.
-#[derive(Debug)]
-pub(super) enum Reader<'s> {
-    /// One of the pool's.
-    Pooled(sqlx::pool::PoolConnection<sqlx::Sqlite>),
-    /// The writer's.
-    Only(MutexGuard<'s, Writer>),
-}
-
-impl Reader<'_> {
-    /// The connection: each statement reads at one moment, several do not.
-    pub(super) async fn connection(&mut self) -> Result<&mut SqliteConnection, DatastoreError> {
-        match self {
-            Self::Pooled(connection) => Ok(connection),
-            Self::Only(writer) => writer.connection().await,
-        }
-    }
-
-    /// Begins a transaction: everything read in it is read at one moment.
-    pub(super) async fn begin(&mut self) -> Result<SqliteTransaction<'_>, DatastoreError> {
-        self.connection().await?.begin().await.map_err(DatastoreError::sql("begin a transaction"))
-    }
+/// Whether nothing is under way on a connection after what was asked of it so far.
+pub(super) async fn is_clear(connection: &mut SqliteConnection) -> bool {
+    // The ping comes back after the rollback that a dropped transaction leaves behind.
+    connection.ping().await.is_ok() && !connection.is_in_transaction()
 }

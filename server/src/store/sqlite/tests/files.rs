@@ -1,3 +1,5 @@
+use std::task::{Context, Waker};
+
 use super::*;
 
 #[tokio::test]
@@ -80,19 +82,43 @@ async fn every_connection_waits_for_the_disk() {
 async fn a_setting_that_is_not_in_force_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let database = open_in(&folder).await.unwrap();
-    for (pragma, setting, found) in [
-        ("PRAGMA synchronous = NORMAL", "synchronous", "1"),
-        ("PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF", "foreign_keys", "0"),
-        ("PRAGMA journal_mode = DELETE", "journal_mode", "delete"),
-    ] {
+    for (pragma, setting, found) in
+        [("PRAGMA synchronous = NORMAL", "synchronous", "1"), ("PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF", "foreign_keys", "0")]
+    {
         database.tamper(pragma).await;
-        let mut writer = database.writer.lock().await;
-        let refused = connect::assert_settings(writer.connection().await.unwrap(), &connect::FILE_SETTINGS).await.unwrap_err();
-        assert!(
-            matches!(&refused, DatastoreError::Setting { setting: s, found: f, .. } if *s == setting && f == found),
-            "{pragma}: {refused:?}"
-        );
+        assert_refused(database.writer.lock().await.connection().await.unwrap(), setting, found).await;
     }
+    // What a file system without shared memory comes to: the old mode stays on.
+    assert_refused(&mut connect::Place::Memory.connect().await.unwrap(), "journal_mode", "memory").await;
+}
+
+async fn assert_refused(connection: &mut SqliteConnection, setting: &str, found: &str) {
+    let refused = connect::assert_settings(connection, &connect::FILE_SETTINGS).await.unwrap_err();
+    assert!(matches!(&refused, DatastoreError::Setting { setting: s, found: f, .. } if *s == setting && f == found), "{refused:?}");
+}
+
+#[tokio::test]
+async fn more_readers_than_connections_take_turns() {
+    let folder = tempfile::tempdir().unwrap();
+    let database: Arc<dyn Datastore> = Arc::new(open_in(&folder).await.unwrap());
+    let tenant = Tenant::new(&database).await;
+    tenant.write(1, (0..1_000).map(|n| create(&format!("doc:{n}#viewer@user:ada")))).await.unwrap();
+    for polls in 0..20 {
+        // Some give up in the middle of their reading; their connection goes on with the next one.
+        let mut sink = Loaded::default();
+        let mut given_up = database.load(tenant.store, &mut sink);
+        for _ in 0..polls {
+            if given_up.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        drop(given_up);
+        let logs = futures_util::future::join_all((0..12).map(|_| database.log(tenant.store, 0, 10))).await;
+        assert!(logs.iter().all(|log| log.as_ref().unwrap().len() == 2));
+    }
+    let (_, logs) = tokio::join!(database.close(), database.log(tenant.store, 0, 10));
+    assert!(logs.is_err() || logs.unwrap().len() == 2);
 }
 
 #[tokio::test]
