@@ -8,6 +8,19 @@ use dhow_schema::{Compilation, CompileError};
 use crate::entry::SchemaText;
 use crate::time::Timestamp;
 
+/// A schema version as an entry of the log brought it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrittenSchema {
+    /// Number and texts.
+    pub text: SchemaText,
+    /// The revision of the entry.
+    pub revision: u64,
+    /// The time of the entry.
+    pub time: Timestamp,
+    /// Who wrote the entry.
+    pub actor: String,
+}
+
 /// One schema version of a store. It stays what it is for ever.
 #[derive(Debug, Clone)]
 pub struct SchemaVersion {
@@ -17,6 +30,8 @@ pub struct SchemaVersion {
     pub revision: u64,
     /// The time of that entry.
     pub time: Timestamp,
+    /// Who wrote it.
+    pub actor: String,
     compiled: Result<Arc<Schema>, SchemaUnreadable>,
 }
 
@@ -38,13 +53,14 @@ impl SchemaUnreadable {
 
 impl SchemaVersion {
     /// Compiles a version. That it does not compile is kept, not raised: the log is the truth, and folding it goes on.
-    pub(crate) fn new(text: SchemaText, revision: u64, time: Timestamp) -> Self {
+    pub(crate) fn new(written: WrittenSchema) -> Self {
+        let WrittenSchema { text, revision, time, actor } = written;
         let Compilation { schema, diagnostics, .. } = text.source.compile();
         let compiled = schema.map(Arc::new).ok_or_else(|| {
             let problem = CompileError { diagnostics }.to_string().into();
             SchemaUnreadable { version: text.version, problem }
         });
-        Self { text, revision, time, compiled }
+        Self { text, revision, time, actor, compiled }
     }
 
     /// Its number.

@@ -14,8 +14,8 @@ use dhow_schema::ir::Name;
 use imbl::{OrdMap, OrdSet};
 
 use crate::digest::Digest;
-use crate::entry::{Body, Chain, Change, Entry, SchemaText, StoreId};
-use crate::schema_version::SchemaVersion;
+use crate::entry::{Body, Chain, Change, Entry, StoreId};
+use crate::schema_version::{SchemaVersion, WrittenSchema};
 use crate::time::Timestamp;
 use crate::tuple::{ObjectRef, Subject, Tuple, TupleCaveat, TupleKey};
 use index::{ByObject, BySubject, Index};
@@ -88,8 +88,7 @@ impl State {
         }
     }
 
-    /// A state that was kept elsewhere as tuples and schema versions (each with revision and time of its entry, in order), instead
-    /// of a fold. O(n log n).
+    /// A state that was kept elsewhere as tuples and schema versions (in order), instead of a fold. O(n log n).
     ///
     /// # Errors
     /// When what is given does not have `digest`, or the schema versions are not numbered 1, 2, 3 ….
@@ -97,7 +96,7 @@ impl State {
         store: StoreId,
         position: Position,
         digest: Digest,
-        schemas: impl IntoIterator<Item = (SchemaText, u64, Timestamp)>,
+        schemas: impl IntoIterator<Item = WrittenSchema>,
         tuples: impl IntoIterator<Item = Tuple>,
     ) -> Result<Self, FoldError> {
         let mut loading = Loading::begin(store, position, schemas)?;
@@ -190,7 +189,7 @@ impl State {
             Body::Schema(text) => Body::Schema(text),
         };
         let revision = self.position.revision + 1;
-        let digest = self.with_body(&body, revision, time)?.digest;
+        let digest = self.with_body(&body, revision, time, actor)?.digest;
         Ok(Entry { store: self.store, revision, time, actor: actor.to_owned(), request_id: request_id.to_owned(), body, digest })
     }
 
@@ -228,7 +227,7 @@ impl State {
         if entry.time < self.position.time {
             return Err(FoldError::Time { revision, before: self.position.time, found: entry.time });
         }
-        let mut next = self.with_body(&entry.body, revision, entry.time)?;
+        let mut next = self.with_body(&entry.body, revision, entry.time, &entry.actor)?;
         next.expect_digest(&entry.digest)?;
         next.position = Position { revision, time: entry.time, chain: self.position.chain.after(encoded) };
         Ok(next)
@@ -263,7 +262,7 @@ impl State {
     }
 
     /// This state with a body applied; position as before.
-    fn with_body(&self, body: &Body, revision: u64, time: Timestamp) -> Result<Self, FoldError> {
+    fn with_body(&self, body: &Body, revision: u64, time: Timestamp, actor: &str) -> Result<Self, FoldError> {
         let mut next = self.clone();
         match body {
             Body::Changes(changes) => {
@@ -271,18 +270,19 @@ impl State {
                     next.change(revision, change, change.before(), change.after())?;
                 }
             }
-            Body::Schema(text) => next.add_schema(text, revision, time)?,
+            Body::Schema(text) => next.add_schema(WrittenSchema { text: text.clone(), revision, time, actor: actor.to_owned() })?,
         }
         Ok(next)
     }
 
-    fn add_schema(&mut self, text: &SchemaText, revision: u64, time: Timestamp) -> Result<(), FoldError> {
+    fn add_schema(&mut self, schema: WrittenSchema) -> Result<(), FoldError> {
         let expected = self.latest_schema().map_or(0, |schema| schema.version()) + 1;
-        if text.version != expected {
-            return Err(FoldError::SchemaVersion { revision, expected, found: text.version });
+        let found = schema.text.version;
+        if found != expected {
+            return Err(FoldError::SchemaVersion { revision: schema.revision, expected, found });
         }
-        self.schemas.insert(text.version, Arc::new(SchemaVersion::new(text.clone(), revision, time)));
-        self.digest = self.digest.with_schema(text);
+        self.digest = self.digest.with_schema(&schema.text);
+        self.schemas.insert(found, Arc::new(SchemaVersion::new(schema)));
         Ok(())
     }
 
@@ -355,14 +355,10 @@ impl Loading {
     ///
     /// # Errors
     /// When they are not numbered 1, 2, 3 ….
-    pub fn begin(
-        store: StoreId,
-        position: Position,
-        schemas: impl IntoIterator<Item = (SchemaText, u64, Timestamp)>,
-    ) -> Result<Self, FoldError> {
+    pub fn begin(store: StoreId, position: Position, schemas: impl IntoIterator<Item = WrittenSchema>) -> Result<Self, FoldError> {
         let mut state = State { position, ..State::genesis(store) };
-        for (text, revision, time) in schemas {
-            state.add_schema(&text, revision, time)?;
+        for schema in schemas {
+            state.add_schema(schema)?;
         }
         Ok(Self(state))
     }

@@ -21,7 +21,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use dhow_engine::digest::Digest;
-use dhow_engine::entry::{Chain, Entry, StoreId};
+use dhow_engine::entry::{Chain, Entry, SchemaText, StoreId};
+use dhow_engine::schema_version::WrittenSchema;
 use dhow_engine::time::Timestamp;
 use dhow_engine::tuple::Tuple;
 
@@ -79,6 +80,13 @@ pub(crate) struct SchemaRecord {
     pub(crate) actor: String,
     /// Its text.
     pub(crate) source: dhow_engine::entry::SchemaSource,
+}
+
+impl From<SchemaRecord> for WrittenSchema {
+    fn from(record: SchemaRecord) -> Self {
+        let SchemaRecord { version, revision, time, actor, source } = record;
+        Self { text: SchemaText { version, source }, revision, time, actor }
+    }
 }
 
 /// Takes in what [`Datastore::load`] reads, a piece at a time.

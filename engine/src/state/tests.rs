@@ -1,5 +1,5 @@
 use super::*;
-use crate::entry::SchemaSource;
+use crate::entry::{SchemaSource, SchemaText};
 use crate::filter::{IdMatch, SubjectRelationMatch, TupleFilter};
 use proptest::prelude::*;
 use std::collections::BTreeMap;

@@ -132,7 +132,7 @@ mod tests {
         let (_, deadline) = self::deadline(None);
         deadline.while_awaited().done();
         assert!(!deadline.passed());
-        drop(deadline.clone().while_awaited());
+        drop(deadline.while_awaited());
         assert!(deadline.passed());
     }
 }

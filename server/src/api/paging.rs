@@ -128,7 +128,7 @@ mod tests {
             let from = behind.map_or(0, |key| u32::from_be_bytes(key.try_into().unwrap()) + 1);
             // Some of them are looked at in vain, as those of a list that are denied are.
             let items: Vec<u32> = (from..total).take(n).filter(|i| i % 7 != 3).collect();
-            let next = (from as usize + n < total as usize).then(|| (from + n as u32 - 1).to_be_bytes().to_vec());
+            let next = (from as usize + n < total as usize).then(|| (from + u32::try_from(n).unwrap() - 1).to_be_bytes().to_vec());
             Ok(Fetched { items, next })
         };
         page.stream(fetch, |items: Vec<u32>, next| (items, next)).map(Result::unwrap).collect().await

@@ -3,7 +3,6 @@
 mod diagnostics;
 
 use dhow_engine::entry::{SchemaLanguage, SchemaSource};
-use dhow_engine::schema_version::SchemaVersion;
 use dhow_engine::state::SchemaLookupError;
 use dhow_proto::v1;
 use dhow_proto::v1::diff_schema_request::To;
@@ -92,7 +91,7 @@ impl Api {
             version: version.version(),
             source: Some(v1::SchemaSource { text, imports }),
             written_at: Some(timestamp_to_wire(version.time)),
-            actor: actor_of(version),
+            actor: version.actor.clone(),
         })
     }
 
@@ -106,7 +105,7 @@ impl Api {
             version: version.version(),
             revision: version.revision,
             written_at: Some(timestamp_to_wire(version.time)),
-            actor: actor_of(version),
+            actor: version.actor.clone(),
         });
         Ok(v1::ListSchemaVersionsResponse { answered_at: Some(session.answered_at()), versions: versions.collect() })
     }
@@ -116,8 +115,8 @@ impl Api {
         let session = self.session(caller, &request.store, request.consistency, request.from_version).await?;
         let answered_at = Some(session.answered_at());
         let to = match to {
-            To::ToVersion(version) => Compared::Version(with_version(&session, version)?),
-            To::ToSource(text) => Compared::Text(source(Some(text)).map_err(|error| ApiError::from(rename(error)))?),
+            To::ToVersion(version) => Compared::Version(Box::new(with_version(&session, version)?)),
+            To::ToSource(text) => Compared::Text(source(Some(text)).map_err(|error| ApiError::from(rename(&error)))?),
         };
         let compare = move || match to {
             Compared::Version(other) => Ok(changes(session.compiled()?, other.compiled()?)),
@@ -130,7 +129,7 @@ impl Api {
 
 /// What a diff is made with.
 enum Compared {
-    Version(Session),
+    Version(Box<Session>),
     Text(SchemaSource),
 }
 
@@ -141,13 +140,8 @@ fn with_version(session: &Session, version: u64) -> Result<Session, ApiError> {
 }
 
 /// In a diff the field is called otherwise.
-fn rename(error: RequestError) -> RequestError {
+fn rename(error: &RequestError) -> RequestError {
     RequestError::new(error.field().replacen("source", "to_source", 1), error.problem().clone())
-}
-
-/// Who wrote a version.
-fn actor_of(_version: &SchemaVersion) -> String {
-    String::new()
 }
 
 #[tonic::async_trait]

@@ -128,7 +128,7 @@ async fn a_cursor_goes_on_with_its_own_request_alone() {
     let first = objects(&bench, v1::ListObjectsRequest { page_size: 1, ..Default::default() }).await.unwrap();
     let cursor = first[0].next_cursor.clone();
     let ask = async |request: v1::ListObjectsRequest| objects(&bench, request).await.unwrap_err();
-    let damaged = format!("{}A", &cursor[..cursor.len() - 1]);
+    let damaged = format!("A{cursor}");
     let wrong = ask(v1::ListObjectsRequest { cursor: damaged, ..Default::default() }).await;
     assert_told(&wrong, Code::InvalidArgument, "DH-R020", "cursor");
     let other = ask(v1::ListObjectsRequest { cursor: cursor.clone(), schema_version: 1, ..Default::default() }).await;

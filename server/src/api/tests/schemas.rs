@@ -23,7 +23,8 @@ async fn versions_are_numbered_kept_and_read_back_as_written() {
     assert_eq!((again.version, again.unchanged), (2, true));
     assert_eq!(again.answered_at.unwrap().revision, second.answered_at.unwrap().revision);
     for (version, text) in [(1, SCHEMA), (2, LESS), (0, LESS)] {
-        assert_eq!(read(&bench, version).await.unwrap().source.unwrap().text, text);
+        let found = read(&bench, version).await.unwrap();
+        assert_eq!((found.source.unwrap().text.as_str(), found.actor.as_str()), (text, "anonymous"));
     }
     assert_told(&read(&bench, 3).await.unwrap_err(), Code::NotFound, "schema_version_unknown", "schema_version");
     let listed = bench.schemas().list_versions(bench.request(v1::ListSchemaVersionsRequest::default())).await.unwrap().into_inner();

@@ -1,7 +1,8 @@
 //! From the database's tables to a fold, and which revisions a replaced history has lost.
 
-use dhow_engine::entry::{SchemaText, StoreId};
+use dhow_engine::entry::StoreId;
 use dhow_engine::history::{History, Window};
+use dhow_engine::schema_version::WrittenSchema;
 use dhow_engine::state::{FoldError, Loading, Position, State};
 use dhow_engine::tuple::Tuple;
 
@@ -23,10 +24,7 @@ impl Sink {
 impl LoadSink for Sink {
     fn begin(&mut self, head: Head, schemas: Vec<SchemaRecord>) -> Result<(), DatastoreError> {
         let position = Position { revision: head.revision, time: head.time, chain: head.chain };
-        let schemas = schemas.into_iter().map(|schema| {
-            let SchemaRecord { version, revision, time, source, .. } = schema;
-            (SchemaText { version, source }, revision, time)
-        });
+        let schemas = schemas.into_iter().map(WrittenSchema::from);
         let loading = Loading::begin(self.store, position, schemas).map_err(|error| self.contradiction(&error))?;
         self.loading = Some((head, loading));
         Ok(())

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use dhow_engine::entry::{SchemaSource, SchemaText, StoreId};
+use dhow_engine::entry::{SchemaSource, StoreId};
+use dhow_engine::schema_version::WrittenSchema;
 use dhow_engine::state::{Position, State};
 use dhow_engine::time::Timestamp;
 use dhow_engine::tuple::Tuple;
@@ -138,7 +139,7 @@ impl Tenant {
         self.database.load(self.store, &mut sink).await.unwrap();
         let Loaded { head, schemas, pieces } = sink;
         let head = head.unwrap();
-        let schemas = schemas.into_iter().map(|s| (SchemaText { version: s.version, source: s.source }, s.revision, s.time));
+        let schemas = schemas.into_iter().map(WrittenSchema::from);
         let position = Position { revision: head.revision, time: head.time, chain: head.chain };
         let loaded = State::load(self.store, position, head.digest, schemas, pieces.concat()).unwrap();
         assert_eq!((folded.position(), folded.digest()), (loaded.position(), loaded.digest()));
