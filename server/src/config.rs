@@ -185,7 +185,7 @@ impl Problem {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReadError {
     /// The file cannot be read.
-    #[error("cannot read the configuration file {}; check the path and its permissions", .path.display())]
+    #[error("cannot read the configuration file {}; check the path and its permissions [DH-K005]", .path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -194,7 +194,7 @@ pub(crate) enum ReadError {
         source: std::io::Error,
     },
     /// Its text is wrong.
-    #[error(transparent)]
+    #[error("{0} [{code}]", code = .0.code())]
     Wrong(#[from] ConfigError),
 }
 
