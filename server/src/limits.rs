@@ -92,7 +92,7 @@ limits! {
     DEADLINE_DEFAULT = 10_000, Milliseconds, "a request that names no deadline (`grpc-timeout`)", "`DEADLINE_EXCEEDED`, code `deadline_exceeded`; ask less or allow more time", set "deadline_default_ms";
     DEADLINE_MAX = 60_000, Milliseconds, "the longest deadline that a request may name; Watch, Import, Export, Delete and CheckStream go on without one once they have begun", "a longer one is cut to this", set "deadline_max_ms";
     CHECK_DEADLINE = 5_000, Milliseconds, "one check on a CheckStream", "that check fails with code `deadline_exceeded`; the stream goes on";
-    EVALUATION_STEPS = dhow_engine::limits::DEFAULT_MAX_STEPS, Count, "steps of the evaluation of one request: tuples looked at, gates built and solved; a page of a list is one request", "`RESOURCE_EXHAUSTED`, code `budget_exceeded`; ask for smaller pages, or raise it", set "evaluation_steps";
+    EVALUATION_STEPS = dhow_engine::limits::DEFAULT_MAX_STEPS, Count, "steps of the evaluation of one request: tuples looked at, gates built and solved, caveats by what they cost; a page of a list is one request", "`RESOURCE_EXHAUSTED`, code `budget_exceeded`; ask for smaller pages, or raise it", set "evaluation_steps";
     STREAM_OUTSTANDING = 1_024, Count, "checks of one CheckStream that are read but not answered", "the server reads no further until answers are taken", set "stream_outstanding";
     BATCH_CHECKS = 1_000, Count, "checks of one BatchCheck", "`INVALID_ARGUMENT`, code `DH-A012`; send several batches";
     BATCH_INLINE = 16, Count, "checks of a BatchCheck that are answered on the network threads", "a larger batch is answered on the threads for heavy work";
