@@ -39,9 +39,9 @@ pub struct Data {
 }
 
 impl Data {
-    fn of(tuples: Vec<Tuple>) -> Self {
+    fn of(tuples: &[Tuple]) -> Self {
         let schema = dhow_schema::compile_str(SCHEMA).expect("the schema compiles");
-        let state = fold(&entries(&tuples, 500));
+        let state = fold(&entries(tuples, 500));
         Self { schema, state, context: Context::new() }
     }
 
@@ -69,7 +69,7 @@ pub fn nested_teams(depth: usize) -> (Data, TupleKey, TupleKey) {
         }
     }
     tuples.push(tuple(&format!("team:t{}#member@user:ada", depth.saturating_sub(1))));
-    (Data::of(tuples), key("document:plan#view@user:ada"), key("document:plan#view@user:nobody"))
+    (Data::of(&tuples), key("document:plan#view@user:ada"), key("document:plan#view@user:nobody"))
 }
 
 /// A document that a team of `members` users may view, with the questions of one of them and of somebody else.
@@ -80,7 +80,7 @@ pub fn one_team(members: usize) -> (Data, TupleKey, TupleKey) {
     tuples.shuffle(&mut random);
     tuples.push(tuple("document:plan#viewer@team:all#member"));
     let member = random.random_range(0..members.max(1));
-    (Data::of(tuples), key(&format!("document:plan#view@user:u{member}")), key("document:plan#view@user:nobody"))
+    (Data::of(&tuples), key(&format!("document:plan#view@user:u{member}")), key("document:plan#view@user:nobody"))
 }
 
 /// Tuples that nobody has seen before, in an order without meaning.
