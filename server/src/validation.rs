@@ -1,7 +1,7 @@
 //! SpiceDB validation files: a schema, relationships, and what must come out.
 //!
 //! [`load`] reads a file to the last key (unknown ones are errors) and reports everything that is wrong with it in one pass, each
-//! with line and column. [`run`] asks every question of it against the engine itself, in memory and without a server. Knows
+//! with line and column. [`run()`] asks every question of it against the engine itself, in memory and without a server. Knows
 //! nothing of gRPC and SQL. Cost of reading: linear in the file.
 //!
 //! The format: `schema` (text) or `schemaFile` (a path beside the file); `relationships`, one a line, with blank lines and `//`

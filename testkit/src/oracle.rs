@@ -1,7 +1,7 @@
 //! Decides questions by brute force.
 //!
-//! The question's part of the world is written out as a ground logic program ([`ground`]) whose well-founded model is computed
-//! with the operator of the definition itself ([`well_founded`]): no circuit, no work list, no alternating fixpoint, no index.
+//! The question's part of the world is written out as a ground logic program (`ground`) whose well-founded model is computed
+//! with the operator of the definition itself (`well_founded`): no circuit, no work list, no alternating fixpoint, no index.
 //! The cost is cubic and more in the number of ground atoms: for worlds of some dozens of tuples.
 //!
 //! Each atom has two values, what is certain (`low`) and what is possible (`high`) while some caveats are undecided.
