@@ -12,6 +12,7 @@
 mod cli {
     mod decisions;
     mod errors;
+    mod explain;
     mod printing;
     mod program;
     mod relationships;

@@ -2,6 +2,7 @@
 
 mod check;
 mod expand;
+mod explanation;
 mod lists;
 mod stream;
 

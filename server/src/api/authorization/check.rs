@@ -4,6 +4,7 @@ use dhow_engine::tuple::Tuple;
 use dhow_proto::v1;
 use dhow_schema::value::Context;
 
+use super::explanation;
 use crate::api::question::{Item, decision_to_wire};
 use crate::api::request::{RequestError, at_most};
 use crate::api::target::Session;
@@ -20,6 +21,10 @@ impl Api {
         let session = self.session(caller, &request.store, request.consistency, request.schema_version).await?;
         let contextual = session.admit(contextual)?;
         let steps = self.limits.evaluation_steps;
+        if request.explain {
+            let deadline = caller.deadline.clone();
+            return self.heavy(&deadline, move || explain(&session, &contextual, &item, steps)).await;
+        }
         let decision = session.ask(&contextual, &item.context, steps, |evaluator| evaluator.check(&item.key))?;
         let (decision, missing_parameters) = decision_to_wire(&decision);
         Ok(v1::CheckResponse { answered_at: Some(session.answered_at()), decision: decision.into(), missing_parameters, explanation: None })
@@ -43,6 +48,14 @@ impl Api {
         };
         Ok(v1::BatchCheckResponse { answered_at, results })
     }
+}
+
+/// A decision with its reasons. Takes several times what the decision takes, for the nearest misses.
+fn explain(session: &Session, contextual: &[Tuple], item: &Item, steps: u64) -> Result<v1::CheckResponse, ApiError> {
+    let explanation = session.ask(contextual, &item.context, steps, |evaluator| evaluator.explain(&item.key))?;
+    let (decision, missing_parameters) = decision_to_wire(&explanation.decision);
+    let explanation = Some(explanation::to_wire(&explanation));
+    Ok(v1::CheckResponse { answered_at: Some(session.answered_at()), decision: decision.into(), missing_parameters, explanation })
 }
 
 /// Reads a question of a batch; the batch's context fills in what the question's own leaves open.
