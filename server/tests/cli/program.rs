@@ -143,7 +143,11 @@ impl Server {
 
     /// A server on a new data file, without any store.
     pub(super) fn empty() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::on_data(tempfile::tempdir().unwrap())
+    }
+
+    /// A server on the data file of a folder.
+    fn on_data(folder: TempDir) -> Self {
         let data = folder.path().join("dhow.db").display().to_string();
         Self::start(folder, &["--data", &data, "--listen", "127.0.0.1:0"])
     }
@@ -202,9 +206,20 @@ impl Server {
 
     /// Asks the server to end, and gives its exit code.
     pub(super) fn terminate(mut self) -> Option<i32> {
+        self.stop()
+    }
+
+    fn stop(&mut self) -> Option<i32> {
         let id = self.child.id();
         Command::new("sh").arg("-c").arg(format!("kill -TERM {id}")).status().unwrap();
         self.child.wait().unwrap().code()
+    }
+
+    /// Ends the server and starts one on the same data file.
+    pub(super) fn restart(mut self) -> Self {
+        assert_eq!(self.stop(), Some(0));
+        let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap());
+        Self::on_data(folder)
     }
 }
 

@@ -12,7 +12,29 @@ fn a_write_is_one_revision_or_nothing() {
     assert!(written.stderr.starts_with("revision 3 · token "), "{written:?}");
     server.run(&["write", "document:x#owner@user:ada", "--create", "team:core#member@user:dan"]).fails("DH-W001", "exists already");
     server.run(&["read", "document:x"]).code(0).lines(&[]);
+    server.run(&["write", "document:x#owner@user:ada", "--must-exist", "team:none"]).fails("DH-W002", "object_type team, object_id none");
+    server.run(&["write", "document:x#owner@user:ada", "--must-not-exist", "team:core"]).fails("DH-W003", "team:core");
     server.run(&["write", "document:x#owner@user:ada", "--must-not-exist", "document:x", "--must-exist", "team:core"]).code(0);
+}
+
+#[test]
+fn a_request_id_makes_a_retry_safe() {
+    let server = Server::with_shop();
+    let write = ["write", "team:core#member@user:dan", "--request-id", "r1"];
+    let first = server.json(&write, 0);
+    let again = server.json(&write, 0);
+    assert_eq!((&first[0]["repeated"], &again[0]["repeated"]), (&json!(false), &json!(true)));
+    assert_eq!((&first[0]["token"], &first[0]["created"]), (&again[0]["token"], &again[0]["created"]));
+    server.run(&["write", "team:core#member@user:eve", "--request-id", "r1"]).fails("DH-W011", "r1");
+}
+
+#[test]
+fn what_was_written_is_there_after_a_restart() {
+    let mut server = Server::with_shop();
+    let token = server.run(&["read"]).code(0).token();
+    server = server.restart();
+    server.run(&["read", "--consistency", &format!("at-least:{token}")]).code(0).lines(&TUPLES);
+    server.run(&["check", "document:readme#view@user:ada", "--consistency", &format!("at-least:{token}")]).code(0);
 }
 
 #[test]

@@ -71,8 +71,12 @@ fn versions_of_a_schema_are_kept_and_compared() {
     server.run(&["schema", "diff", "latest", &path]).code(1);
     let changes = server.json(&["schema", "diff", "1", &path], 1);
     assert_eq!(changes[0]["subject"], "document#edit");
+    let dry = server.json(&["schema", "write", &path, "--dry-run"], 0);
+    assert_eq!((&dry[0]["dry_run"], &dry[0]["version"]), (&json!(true), &json!(2)));
+    server.run(&["schema", "write", &path, "--expect-version", "7"]).fails("DH-W021", "7");
     let written = server.json(&["schema", "write", &path, "--expect-version", "1"], 0);
     assert_eq!(written[0]["version"], json!(2));
+    assert_eq!(server.json(&["schema", "write", &path], 0)[0]["unchanged"], json!(true));
     let versions = server.json(&["schema", "versions"], 0);
     assert_eq!(versions.iter().map(|version| version["version"].as_u64().unwrap()).collect::<Vec<_>>(), [2, 1]);
     let first = server.json(&["schema", "read", "1"], 0);
@@ -90,5 +94,6 @@ fn a_wrong_schema_is_shown_and_not_sent() {
     let path = server.file("wrong.zed", WRONG);
     let refused = server.run(&["schema", "write", &path]).code(2);
     assert!(refused.stderr.contains("error[schema_invalid]: ") && refused.stderr.contains("did you mean `user`?"), "{refused:?}");
+    server.run(&["schema", "write", &server.file("less.zed", "definition user {}\n")]).fails("DH-W022", "document");
     assert_eq!(server.json(&["schema", "versions"], 0).len(), 1);
 }

@@ -12,6 +12,7 @@ fn stores_are_made_shown_and_deleted() {
     assert_eq!((&created[0]["name"], &created[0]["revision"], &created[0]["schema_version"]), (&json!("shop"), &json!(0), &json!(0)));
     let id = created[0]["id"].as_str().unwrap();
     server.run(&["store", "create", "shop"]).fails("DH-W031", "shop");
+    server.run(&["store", "create", "No Spaces"]).fails("DH-W030", "No Spaces");
     server.run(&["store", "create", "another"]).code(0);
     let names: Vec<_> = server.json(&["store", "list"], 0).iter().map(|store| store["name"].clone()).collect();
     assert_eq!(names, ["another", "shop"]);
