@@ -108,7 +108,7 @@ limits! {
     REQUEST_CONTEXT_BYTES = 64 * 1024, Bytes, "the caveat context of one check", "`INVALID_ARGUMENT`, code `DH-A014`";
     VALUE_DEPTH = 16, Count, "lists and maps inside each other in one context", "`INVALID_ARGUMENT`, code `DH-A015`";
     REQUEST_ID_BYTES = 128, Bytes, "a request id, and an import's id", "`INVALID_ARGUMENT`, code `DH-A013`";
-    STORE_NAME_BYTES = crate::store::store_name::MAX_STORE_NAME_BYTES as u64, Bytes, "a store's name", "`INVALID_ARGUMENT`, code `DH-W030`";
+    STORE_NAME_BYTES = 64, Bytes, "a store's name", "`INVALID_ARGUMENT`, code `DH-W030`";
     STORES_DEFAULT_PAGE = 100, Count, "stores on a page of StoreService.List that names no size", "`next_cursor` goes on";
     PAGE_SIZE = 10_000, Count, "a page size that a request may name", "`INVALID_ARGUMENT`, code `DH-A017`; 0 asks for everything as one stream";
     MESSAGE_ITEMS = 500, Count, "items of one message of a streamed list, Read, Export or Watch", "the rest comes in the next message";
