@@ -31,6 +31,15 @@ pub(crate) const DOMAIN: &str = "dhow";
 /// How many findings of the schema compiler a status carries: it travels in headers, whose size peers bound.
 const FINDINGS_MAX: usize = 20;
 
+/// Most bytes of a status's sentence: it may quote what the request sent, and travels three times. Some peers take 8 KiB in all.
+const SENTENCE_BYTES: usize = 1_000;
+
+/// Most bytes of all field paths and of what is said of them.
+const FIELDS_BYTES: usize = 3_000;
+
+/// Most bytes of one field path.
+const PATH_BYTES: usize = 300;
+
 /// When to try again what a busy server refused.
 const SOON: Duration = Duration::from_millis(200);
 
@@ -309,20 +318,35 @@ fn told_eval(error: &EvalError) -> Told {
 impl From<ApiError> for Status {
     fn from(error: ApiError) -> Self {
         let told = error.told();
-        let sentence = error.sentence(&told.help);
+        let sentence = cut(&error.sentence(&told.help), SENTENCE_BYTES);
         if told.status == Code::Internal || told.status == Code::DataLoss {
             tracing::error!(code = %told.code, "{sentence}");
         }
         let metadata = told.metadata.into_iter().map(|(key, value)| (key.to_owned(), value));
         let mut details = ErrorDetails::with_error_info(told.code, DOMAIN, metadata.collect::<std::collections::HashMap<_, _>>());
+        let mut room = FIELDS_BYTES;
         for (field, description) in told.fields {
-            details.add_bad_request_violation(field, if description.is_empty() { sentence.clone() } else { description });
+            let description = if description.is_empty() { &sentence } else { &description };
+            let (field, description) = (cut(&field, PATH_BYTES), cut(description, SENTENCE_BYTES));
+            let Some(left) = room.checked_sub(field.len() + description.len()) else { break };
+            room = left;
+            details.add_bad_request_violation(field, description);
         }
         if let Some(after) = told.retry_after {
             details.set_retry_info(Some(after));
         }
         Self::with_error_details(told.status, sentence, details)
     }
+}
+
+/// A text of at most so many bytes; one that was cut says so.
+fn cut(text: &str, bytes: usize) -> String {
+    const MARK: &str = " …";
+    if text.len() <= bytes {
+        return text.to_owned();
+    }
+    let kept = text.get(..text.floor_char_boundary(bytes.saturating_sub(MARK.len()))).unwrap_or_default();
+    format!("{kept}{MARK}")
 }
 
 /// An error inside an answer, as BatchCheck and CheckStream carry it.

@@ -34,7 +34,7 @@ impl Server {
     async fn start(folder: &Path) -> Self {
         let port_file = folder.join("port");
         let _ = std::fs::remove_file(&port_file);
-        let child = Command::new(env!("CARGO_BIN_EXE_dhow"))
+        let mut child = Command::new(env!("CARGO_BIN_EXE_dhow"))
             .args(["serve", "--listen", "127.0.0.1:0", "--log", "warn", "--data"])
             .arg(folder.join("dhow.db"))
             .arg("--port-file")
@@ -43,15 +43,13 @@ impl Server {
             .spawn()
             .unwrap();
         let mut tick = tokio::time::interval(Duration::from_millis(10));
-        let address = tokio::time::timeout(Duration::from_secs(60), async {
-            loop {
-                tick.tick().await;
-                if let Ok(address) = std::fs::read_to_string(&port_file) {
-                    return address;
-                }
+        let address = loop {
+            tick.tick().await;
+            if let Ok(address) = std::fs::read_to_string(&port_file) {
+                break address;
             }
-        });
-        let address = address.await.expect("the server says where it listens");
+            assert_eq!(child.try_wait().unwrap(), None, "the server ended before it said where it listens");
+        };
         let endpoint = Endpoint::from_shared(format!("http://{}", address.trim())).unwrap();
         Self { child, channel: endpoint.connect().await.unwrap() }
     }

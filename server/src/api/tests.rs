@@ -7,6 +7,7 @@ mod messages;
 mod relationships;
 mod schemas;
 mod stores;
+mod watching;
 
 use dhow_proto::v1;
 use dhow_proto::v1::authorization_service_client::AuthorizationServiceClient;

@@ -153,3 +153,25 @@ fn an_error_inside_an_answer_keeps_its_details() {
     assert_eq!(status.code, i32::from(Code::InvalidArgument));
     assert_eq!(status.details.len(), 2);
 }
+
+#[test]
+fn an_error_that_quotes_the_request_fits_into_headers() {
+    let long = "x\u{20ac}".repeat(100_000);
+    let finding = |number: u32| dhow_proto::v1::SchemaDiagnostic {
+        severity: "error".into(),
+        message: long.chars().take(100).collect(),
+        line: number,
+        ..Default::default()
+    };
+    let errors: [ApiError; 4] = [
+        ReadError::NoStore { name: long.clone() }.into(),
+        CreateStoreError::Name { name: long.clone() }.into(),
+        RequestError::missing(format!("context.values[{long:?}]")).into(),
+        SchemaWrong { findings: (0..100).map(finding).collect() }.into(),
+    ];
+    for error in errors {
+        let status = Status::from(error);
+        assert!(status.message().len() <= SENTENCE_BYTES && status.details().len() <= 6_000, "{}", status.details().len());
+        assert!(status.get_details_bad_request().is_some_and(|details| !details.field_violations.is_empty()));
+    }
+}

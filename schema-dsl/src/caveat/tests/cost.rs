@@ -1,13 +1,8 @@
-//! The cost limit: what could run long is refused, what is taken is over soon.
-
-use std::time::{Duration, Instant};
+//! The cost limit: what could run long is refused.
 
 use cel_core::Value;
 
 use super::*;
-
-/// What an evaluation within the limit may take on a slow and busy machine; a quiet one needs a tenth.
-const LONG: Duration = Duration::from_secs(3);
 
 /// Expressions over `l list<int>`, `s list<string>`, `t string`, `p int` and `m map<any>`, each worse than linear somewhere.
 const EXPENSIVE: &[&str] = &[
@@ -36,7 +31,7 @@ const EXPENSIVE: &[&str] = &[
     "l.all(x, p > 0 ? x >= 0 : x < p)",
 ];
 
-/// Linear in what a request may bring, so never refused.
+/// Linear in what a request may bring: refused, if at all, for more than any request may bring.
 const LINEAR: &[&str] = &[
     "t.matches('(a{9}){9}|.*.*.*.*.*=.*') || t.matches('^(([a-z])+.)+[A-Z]([a-z])+$') || t.matches('(a|aa|aaa|b)+$')",
     "t + t + t + t + t + t == t || t.contains(t + 'x') || size(t) == 0",
@@ -58,18 +53,14 @@ fn request(n: usize, with_p: bool) -> Context {
 }
 
 #[test]
-fn what_would_run_long_is_refused_and_the_rest_is_over_soon() {
+fn what_grows_faster_than_its_input_is_refused() {
     for (expression, grows) in EXPENSIVE.iter().map(|e| (e, true)).chain(LINEAR.iter().map(|e| (e, false))) {
         let caveat = caveat(PARAMETERS, expression);
         let mut refused = 0;
         for (n, with_p) in (4..15).map(|power| 1usize << power).flat_map(|n| [(n, true), (n, false)]) {
             let request = request(n, with_p);
-            #[expect(clippy::disallowed_methods, reason = "the law is about time")]
-            let start = Instant::now();
             let outcome = caveat.evaluate(&Context::new(), &request);
-            let took = start.elapsed();
-            println!("{took:?} {} {expression} n={n} p={with_p}", words(&outcome));
-            assert!(took < LONG, "{expression} over {n}: {took:?}");
+            println!("{} {expression} n={n} p={with_p}", words(&outcome));
             refused += usize::from(matches!(outcome, Outcome::Error(EvaluationError::Cost { .. })));
         }
         assert!(refused > 0 || !grows, "{expression} is never refused");

@@ -1,21 +1,13 @@
-//! Text and values that are made to hurt end in a coded error, fast and on a small stack.
-
-use std::time::Duration;
+//! Text and values that are made to hurt end in a coded error, on a small stack.
 
 use super::*;
 
 /// Half of what a thread usually has.
 const STACK_BYTES: usize = 1024 * 1024;
 
-/// Far more than anything here takes, far less than a hang.
-const LONG: Duration = Duration::from_secs(5);
-
-/// Runs on a small stack and fails if it takes long.
+/// Runs on a small stack.
 fn bounded<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    let (sender, receiver) = std::sync::mpsc::channel();
-    let builder = std::thread::Builder::new().stack_size(STACK_BYTES);
-    builder.spawn(move || sender.send(work())).expect("a thread");
-    receiver.recv_timeout(LONG).expect("an end within the time")
+    std::thread::Builder::new().stack_size(STACK_BYTES).spawn(work).expect("a thread").join().expect("an end without a panic")
 }
 
 type Shape = (&'static str, fn(usize) -> String);

@@ -49,42 +49,105 @@ async fn guarded() -> Bench {
     bench
 }
 
-/// What each kind of request comes to for a key; `""` where it goes through.
-async fn outcomes(bench: &Bench, key: &str, store: &str) -> Vec<(&'static str, String)> {
-    let code = |outcome: Result<(), Status>| outcome.map_or_else(|status| told(&status).1, |()| String::new());
+/// `""` for what goes through, else the code.
+fn code<T>(outcome: Result<T, Status>) -> String {
+    outcome.map_or_else(|status| told(&status).1, |_| String::new())
+}
+
+/// The requests that need the right to read, and what each comes to for a key.
+async fn reads(bench: &Bench, key: &str, store: &str) -> Vec<(&'static str, String)> {
     let store = || store.to_owned();
-    let check = v1::CheckRequest { store: store(), check: Some(item("document:1#view@user:ada")), ..Default::default() };
+    let question = item("document:1#view@user:ada");
+    let (object, subject) = (question.object.clone(), question.subject.clone());
+    let check = v1::CheckRequest { store: store(), check: Some(question.clone()), ..Default::default() };
+    let batch = v1::BatchCheckRequest { store: store(), checks: vec![question], ..Default::default() };
+    let expand = v1::ExpandRequest { store: store(), object: object.clone(), permission: "view".into(), ..Default::default() };
+    let objects = v1::ListObjectsRequest {
+        store: store(),
+        object_type: "document".into(),
+        permission: "view".into(),
+        subject: subject.clone(),
+        ..Default::default()
+    };
+    let subjects = v1::ListSubjectsRequest {
+        store: store(),
+        object: object.clone(),
+        permission: "view".into(),
+        subject_type: "user".into(),
+        ..Default::default()
+    };
+    let permissions = v1::ListPermissionsRequest { store: store(), object, subject, ..Default::default() };
+    let (mut asks, mut reads) = (bench.authorization(), bench.relationships());
+    vec![
+        ("check stream", code(streamed_check(bench, key, check.clone()).await)),
+        ("check", code(asks.check(by(key, check)).await)),
+        ("batch check", code(asks.batch_check(by(key, batch)).await)),
+        ("expand", code(asks.expand(by(key, expand)).await)),
+        ("list objects", code(asks.list_objects(by(key, objects)).await)),
+        ("list subjects", code(asks.list_subjects(by(key, subjects)).await)),
+        ("list permissions", code(asks.list_permissions(by(key, permissions)).await)),
+        ("read", code(reads.read(by(key, v1::ReadRequest { store: store(), ..Default::default() })).await)),
+        ("export", code(reads.export(by(key, v1::ExportRequest { store: store(), ..Default::default() })).await)),
+        ("watch", code(reads.watch(by(key, v1::WatchRequest { store: store(), ..Default::default() })).await)),
+    ]
+}
+
+/// One check by a stream: each message names a store of its own.
+async fn streamed_check(bench: &Bench, key: &str, check: v1::CheckRequest) -> Result<v1::CheckResponse, Status> {
+    let request = v1::CheckStreamRequest { id: 7, request: Some(check) };
+    let answers = bench.authorization().check_stream(by(key, tokio_stream::iter([request]))).await?.into_inner();
+    match collect(answers).await?.remove(0).outcome.unwrap() {
+        v1::check_stream_response::Outcome::Response(response) => Ok(response),
+        v1::check_stream_response::Outcome::Error(error) => {
+            let details = prost::Message::encode_to_vec(&error);
+            Err(Status::with_details(Code::from_i32(error.code), error.message, details.into()))
+        }
+    }
+}
+
+/// What each kind of request comes to for a key.
+async fn outcomes(bench: &Bench, key: &str, store: &str) -> Vec<(&'static str, String)> {
+    let mut outcomes = reads(bench, key, store).await;
+    let store = || store.to_owned();
     let write = v1::WriteRequest {
         store: store(),
         changes: vec![change(v1::change::Operation::Touch, "document:1#viewer@user:ada")],
         ..Default::default()
     };
     let delete = v1::DeleteRequest { store: store(), dry_run: true, filter: Some(v1::TupleFilter::default()), ..Default::default() };
+    let import = tokio_stream::iter([v1::ImportRequest { store: store(), ..Default::default() }]);
     let schema = v1::WriteSchemaRequest { store: store(), ..write_schema(SCHEMA) };
-    vec![
-        ("check", code(bench.authorization().check(by(key, check)).await.map(drop))),
-        ("read", code(bench.relationships().read(by(key, v1::ReadRequest { store: store(), ..Default::default() })).await.map(drop))),
-        ("watch", code(bench.relationships().watch(by(key, v1::WatchRequest { store: store(), ..Default::default() })).await.map(drop))),
-        ("write", code(bench.relationships().write(by(key, write)).await.map(drop))),
-        ("delete", code(bench.relationships().delete(by(key, delete)).await.map(drop))),
-        (
-            "read schema",
-            code(bench.schemas().read(by(key, v1::ReadSchemaRequest { store: store(), ..Default::default() })).await.map(drop)),
-        ),
-        ("write schema", code(bench.schemas().write(by(key, schema)).await.map(drop))),
-        ("get store", code(bench.stores().get(by(key, v1::GetStoreRequest { store: store() })).await.map(drop))),
-    ]
+    let (mut relationships, mut schemas) = (bench.relationships(), bench.schemas());
+    let versions = v1::ListSchemaVersionsRequest { store: store(), ..Default::default() };
+    let diff = v1::DiffSchemaRequest { store: store(), to: Some(v1::diff_schema_request::To::ToVersion(1)), ..Default::default() };
+    outcomes.extend([
+        ("write", code(relationships.write(by(key, write)).await)),
+        ("delete", code(relationships.delete(by(key, delete)).await)),
+        ("import", code(relationships.import(by(key, import)).await)),
+        ("read schema", code(schemas.read(by(key, v1::ReadSchemaRequest { store: store(), ..Default::default() })).await)),
+        ("list schemas", code(schemas.list_versions(by(key, versions)).await)),
+        ("diff schemas", code(schemas.diff(by(key, diff)).await)),
+        ("write schema", code(schemas.write(by(key, schema)).await)),
+        ("get store", code(bench.stores().get(by(key, v1::GetStoreRequest { store: store() })).await)),
+    ]);
+    outcomes
 }
+
+/// The requests of [`reads`].
+const READS: &[&str] =
+    &["check stream", "check", "batch check", "expand", "list objects", "list subjects", "list permissions", "read", "export", "watch"];
+const SCHEMA_READS: &[&str] = &["read schema", "list schemas", "diff schemas"];
 
 #[tokio::test]
 async fn each_right_opens_its_own_requests_and_no_others() {
     let bench = guarded().await;
+    let all: Vec<_> = outcomes(&bench, "root", "shop").await.into_iter().map(|(request, _)| request).collect();
     for (key, allowed) in [
-        ("reader", &["check", "read", "watch", "read schema", "get store"][..]),
-        ("writer", &["write", "delete", "get store"]),
-        ("author", &["read schema", "write schema", "get store"]),
-        ("admin", &["get store"]),
-        ("root", &["check", "read", "watch", "write", "delete", "read schema", "write schema", "get store"]),
+        ("reader", [READS, SCHEMA_READS, &["get store"]].concat()),
+        ("writer", vec!["write", "delete", "import", "get store"]),
+        ("author", [SCHEMA_READS, &["write schema", "get store"]].concat()),
+        ("admin", vec!["get store"]),
+        ("root", all),
     ] {
         for (request, refused) in outcomes(&bench, key, "shop").await {
             let expected = if allowed.contains(&request) { "" } else { "DH-A004" };
@@ -97,10 +160,12 @@ async fn each_right_opens_its_own_requests_and_no_others() {
 async fn a_key_opens_its_stores_alone_and_learns_nothing_of_others() {
     let bench = guarded().await;
     for store in ["bank", "nowhere"] {
-        let refused = outcomes(&bench, "reader", store).await;
-        for request in ["check", "read", "watch", "get store"] {
-            let (_, code) = refused.iter().find(|(name, _)| *name == request).unwrap();
-            assert_eq!(code, "DH-A005", "{request} of {store}");
+        for (key, requests) in [("reader", READS), ("writer", &["write", "delete", "import"]), ("author", SCHEMA_READS)] {
+            let refused = outcomes(&bench, key, store).await;
+            for request in requests.iter().chain(&["get store"]) {
+                let (_, code) = refused.iter().find(|(name, _)| name == request).unwrap();
+                assert_eq!(code, "DH-A005", "{request} of {store}");
+            }
         }
     }
     let listed = bench.stores().list(by("reader", v1::ListStoresRequest::default())).await.unwrap().into_inner();

@@ -51,3 +51,21 @@ async fn answers_are_cut_so_that_clients_take_them_with_their_defaults() {
     }
     assert_eq!(state, 400);
 }
+
+#[tokio::test]
+async fn an_error_about_a_very_long_text_arrives_with_its_code() {
+    let bench = Bench::with(&[]).await;
+    let long = "é".repeat(100_000);
+    let absent = bench.stores().get(bench.request(v1::GetStoreRequest { store: long.clone() })).await.unwrap_err();
+    assert_told(&absent, Code::NotFound, "DH-R010", "store");
+    let created = bench.stores().create(bench.request(v1::CreateStoreRequest { name: long.clone() })).await.unwrap_err();
+    assert_told(&created, Code::InvalidArgument, "DH-W030", "name");
+    let wrong: String =
+        (0..300).map(|number| format!("definition d{number} {{ permission p = {}{number} }}\n", "nothing".repeat(8))).collect();
+    let refused = bench.schemas().write(bench.request(write_schema(&wrong))).await.unwrap_err();
+    assert!(refused.get_details_bad_request().unwrap().field_violations.len() > 5);
+    let mut check = v1::CheckRequest { check: Some(item("document:1#view@user:ada")), ..Default::default() };
+    let value = v1::Value { kind: Some(v1::value::Kind::Bool(true)) };
+    check.check.as_mut().unwrap().context = Some(v1::Context { values: [(long, value)].into() });
+    assert_eq!(bench.check(check).await.unwrap_err().code(), Code::InvalidArgument);
+}
