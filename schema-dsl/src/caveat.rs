@@ -3,16 +3,16 @@
 //! A [`Caveat`] is compiled once, with its parameters' types, and evaluated many times against the context stored with a tuple and
 //! the context of a request. The answer has four shapes ([`Outcome`]), because context may be incomplete:
 //!
-//! - **Reading** ([`scan`]): bytes, tokens, and the depth that operators, selectors and brackets could build are limited before the
+//! - **Reading** (`scan`): bytes, tokens, and the depth that operators, selectors and brackets could build are limited before the
 //!   CEL parser, which recurses, sees the text. What the rest of the pipeline recurses over is thereby bounded.
-//! - **Compiling** ([`expression`], [`library`]): parsing and type checking are cel-core's. The parts of CEL that caveats do not have
+//! - **Compiling** (`expression`, `library`): parsing and type checking are cel-core's. The parts of CEL that caveats do not have
 //!   (messages, optional values, extension macros) are refused. A few functions and operators of cel-core are replaced, where they
 //!   panic on hostile text, or differ from CEL's definition.
-//! - **Evaluating** ([`walk`]): a sub-expression whose parameters are all bound is cel-core's to evaluate. Where some are not, a
+//! - **Evaluating** (`walk`): a sub-expression whose parameters are all bound is cel-core's to evaluate. Where some are not, a
 //!   three-valued walk over `&&`, `||`, `!`, `?:` and comprehensions finds either a result that no value could change, or every
 //!   parameter that can still change it. As in CEL: what is false wins over what is unknown in `&&` (true in `||`), and what is
 //!   unknown wins over an error.
-//! - **Cost** ([`cost`]): cel-core has no limit of its own, so before evaluation the worst case is estimated from the expression and
+//! - **Cost** (`cost`): cel-core has no limit of its own, so before evaluation the worst case is estimated from the expression and
 //!   the actual sizes of the values; past the limit the evaluation is refused. The estimate looks at all branches, so that neither
 //!   the order of operands nor luck decides.
 //!

@@ -2,7 +2,7 @@
 //!
 //! A [`Value`] is exact: integers keep their 64 bits, durations and timestamps their nanoseconds, and equal values have equal bytes,
 //! because the bytes go into digest and chain. So doubles are never NaN and zero is never negative, map entries are sorted, and bytes
-//! that would decode to anything else are refused ([`codec`]). Nesting is limited to [`MAX_DEPTH`] on every way in and out (JSON,
+//! that would decode to anything else are refused (`codec`). Nesting is limited to [`MAX_DEPTH`] on every way in and out (JSON,
 //! bytes), so that no value overflows a stack. Nothing here knows what a parameter is declared as; that is [`crate::caveat`]'s.
 //! Every operation is linear in the size of the value.
 

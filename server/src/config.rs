@@ -358,7 +358,7 @@ mod tests {
     fn a_full_file_is_read() {
         let digest = KeyDigest::of("the key of the shop").to_hex();
         let text = format!(
-            "address = \"[::1]:7171\"\ndata = \"shop.db\"\n[tls]\ncertificate = \"a.pem\"\nkey = \"a.key\"\n[log]\nlevel = \"debug\"\n\
+            "address = \"[::1]:7171\"\ndata = \"shop.db\"\nforeign_tokens = \"refuse\"\n[tls]\ncertificate = \"a.pem\"\nkey = \"a.key\"\n[log]\nlevel = \"debug\"\n\
              format = \"json\"\n[limits]\ndeadline_max_ms = 5\n[[keys]]\nname = \"shop\"\nkey = \"sha256:{digest}\"\nstores = [\"shop\"]\n\
              rights = [\"read\"]\ndefault_store = \"shop\"\n[[keys]]\nname = \"root\"\nkey = \"0123456789abcdef\"\nstores = \"all\"\n\
              rights = [\"read\", \"write\", \"schema\", \"admin\"]\n"
@@ -366,6 +366,7 @@ mod tests {
         let file = File::parse(&text, "dhow.toml").unwrap();
         assert_eq!(file.address, Some("[::1]:7171".parse().unwrap()));
         assert_eq!(file.limits.deadline_max, Duration::from_millis(5));
+        assert_eq!(file.foreign_tokens, ForeignTokens::Refuse);
         assert_eq!(file.log.format, Some(LogFormat::Json));
         let shop = file.keys.identify("the key of the shop").unwrap();
         assert_eq!((&*shop.name, &shop.rights), ("shop", &[Right::Read].into()));

@@ -289,6 +289,7 @@ fn told_write_schema(error: &SchemaWriteError) -> Told {
         }
         SchemaWriteError::ClockJumped { .. } => told(Code::FailedPrecondition),
         SchemaWriteError::Overloaded { .. } => told(Code::ResourceExhausted).retry(SOON),
+        SchemaWriteError::Deadline => told(Code::DeadlineExceeded),
         SchemaWriteError::Entry(_) => told(Code::InvalidArgument),
         SchemaWriteError::Datastore(source) => told_datastore(source),
         SchemaWriteError::NotApplied { .. } | SchemaWriteError::ShuttingDown => told(Code::Unavailable).retry(SOON),

@@ -108,10 +108,11 @@ limits! {
     REQUEST_CONTEXT_BYTES = 64 * 1024, Bytes, "the caveat context of one check", "`INVALID_ARGUMENT`, code `DH-A014`";
     VALUE_DEPTH = 16, Count, "lists and maps inside each other in one context", "`INVALID_ARGUMENT`, code `DH-A015`";
     REQUEST_ID_BYTES = 128, Bytes, "a request id, and an import's id", "`INVALID_ARGUMENT`, code `DH-A013`";
-    STORE_NAME_BYTES = crate::store::store_name::MAX_STORE_NAME_BYTES as u64, Bytes, "a store's name", "`INVALID_ARGUMENT`, code `DH-W030`";
+    STORE_NAME_BYTES = 64, Bytes, "a store's name", "`INVALID_ARGUMENT`, code `DH-W030`";
     STORES_DEFAULT_PAGE = 100, Count, "stores on a page of StoreService.List that names no size", "`next_cursor` goes on";
     PAGE_SIZE = 10_000, Count, "a page size that a request may name", "`INVALID_ARGUMENT`, code `DH-A017`; 0 asks for everything as one stream";
     MESSAGE_ITEMS = 500, Count, "items of one message of a streamed list, Read, Export or Watch", "the rest comes in the next message";
+    MESSAGE_TUPLE_BYTES = 1024 * 1024, Bytes, "the tuples of one message of Read, Export and the state that a Watch begins with", "the rest comes in the next message";
     SCHEMA_BYTES = dhow_schema::limits::MAX_SCHEMA_BYTES as u64, Bytes, "a schema's text with its imports", "`INVALID_ARGUMENT`, with a diagnostic; share what repeats with partials";
     SCHEMA_FILES = dhow_schema::limits::MAX_FILES as u64, Count, "files of one schema, the first one included", "`INVALID_ARGUMENT`, with a diagnostic";
     WATCH_HEARTBEAT_DEFAULT = 10_000, Milliseconds, "silence on a Watch that names no heartbeat", "a heartbeat is sent";

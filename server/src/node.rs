@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dashmap::DashMap;
-use dhow_engine::entry::StoreId;
+use dhow_engine::entry::{Chain, StoreId};
 use dhow_engine::history::Window;
 use dhow_engine::state::State;
 use dhow_engine::time::Timestamp;
@@ -32,11 +32,11 @@ use tokio::sync::watch as signal;
 use crate::clock::{SteadyClock, microseconds};
 use crate::config::ForeignTokens;
 use crate::limits::{KNOWN_CHAINS, Limits};
-use crate::store::{CreateStoreError, Datastore, DatastoreError, StoreInfo, StoreKey};
+use crate::store::{CreateStoreError, Datastore, DatastoreError, Head, StoreInfo, StoreKey};
 use directory::Directory;
 pub(crate) use error::ReadError;
 use hosted::{Hosted, Slot};
-use token::{ChainPrefix, Token};
+use token::Token;
 pub(crate) use watch::Watched;
 
 /// How fresh an answer must be.
@@ -80,7 +80,7 @@ pub(crate) struct Node {
     /// Folds of the stores that were asked for.
     slots: DashMap<StoreId, Arc<Slot>>,
     /// The chain at older revisions that tokens have named, by store, number of its history, revision. Bounded.
-    chains: Cache<(StoreId, u64, u64), ChainPrefix>,
+    chains: Cache<(StoreId, u64, u64), Chain>,
     /// Turns true when the node closes: committers then finish what waits and end.
     closing: signal::Sender<bool>,
 }
@@ -136,6 +136,16 @@ impl Node {
     /// The stores that `wanted` accepts, in order of their names, at most `limit`.
     pub(crate) fn stores(&self, limit: usize, wanted: impl FnMut(&StoreInfo) -> bool) -> Vec<StoreInfo> {
         self.directory.filter(limit, wanted)
+    }
+
+    /// Where a store's log ends, as the database has it; the store is not loaded for it.
+    ///
+    /// # Errors
+    /// When there is no such store, or the database fails.
+    pub(crate) async fn head(&self, store: StoreId) -> Result<(Head, Token), DatastoreError> {
+        let head = self.datastore.head(store).await?;
+        let token = Token::new(store, head.revision, &head.chain);
+        Ok((head, token))
     }
 
     /// Makes a store.
@@ -194,7 +204,12 @@ impl Node {
             return Err(DatastoreError::NoStore { store });
         }
         let slot = Arc::clone(&self.slots.entry(store).or_default());
-        slot.load(store, &self.datastore, &self.clock, self.window, &self.closing).await
+        let loaded = slot.load(store, &self.datastore, &self.clock, self.window, &self.closing).await;
+        if let Err(DatastoreError::NoStore { .. }) = &loaded {
+            // It was removed in the meantime, and nobody will remove its slot.
+            self.slots.remove_if(&store, |_, there| Arc::ptr_eq(there, &slot));
+        }
+        loaded
     }
 }
 

@@ -13,7 +13,7 @@ pub(crate) mod error;
 mod prefix;
 pub(crate) mod schema_command;
 pub(crate) mod sqlite;
-pub(crate) mod store_name;
+mod store_name;
 #[cfg(test)]
 mod suite;
 

@@ -15,6 +15,8 @@ pub(crate) struct Deadline {
     clock: Arc<dyn Clock>,
     /// On the monotonic clock.
     at: Duration,
+    /// The whole time, for messages.
+    allowed: Duration,
     /// Set when nobody waits for the answer any more.
     abandoned: Arc<AtomicBool>,
 }
@@ -23,7 +25,7 @@ impl Deadline {
     /// So long from now.
     pub(crate) fn after(clock: &Arc<dyn Clock>, time: Duration) -> Self {
         let at = clock.monotonic().saturating_add(time);
-        Self { clock: Arc::clone(clock), at, abandoned: Arc::new(AtomicBool::new(false)) }
+        Self { clock: Arc::clone(clock), at, allowed: time, abandoned: Arc::new(AtomicBool::new(false)) }
     }
 
     /// The deadline of a request with this metadata: what it names, cut to the server's maximum, or the server's default.
@@ -35,6 +37,11 @@ impl Deadline {
     /// How long there is left; zero once it has passed.
     pub(crate) fn left(&self) -> Duration {
         self.at.saturating_sub(self.clock.monotonic())
+    }
+
+    /// How long there was in all.
+    pub(crate) const fn allowed(&self) -> Duration {
+        self.allowed
     }
 
     /// Whether there is no use in going on.

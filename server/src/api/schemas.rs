@@ -72,7 +72,7 @@ impl Api {
             actor: caller.identity.name.to_string(),
             dry_run: request.dry_run,
         };
-        let outcome = self.node.write_schema(info.id, command).await?;
+        let outcome = self.node.write_schema(info.id, command, Some(caller.deadline.left())).await?;
         Ok(v1::WriteSchemaResponse {
             answered_at: Some(self.written_at(&info, outcome.token).await?),
             version: outcome.version,

@@ -11,8 +11,8 @@ use super::{Api, Caller};
 use crate::errors::ApiError;
 use crate::identity::{Forbidden, Right};
 use crate::limits::{PAGE_SIZE, STORES_DEFAULT_PAGE};
-use crate::node::Consistency;
-use crate::store::StoreInfo;
+use crate::node::ReadError;
+use crate::store::{DatastoreError, StoreInfo};
 
 /// Longest time that a test may move a clock at once: a century.
 const ADVANCE_MAX: Duration = Duration::from_secs(100 * 366 * 86_400);
@@ -26,16 +26,19 @@ pub(crate) struct Stores(pub(crate) Api);
 pub(crate) struct Tests(pub(crate) Api);
 
 impl Api {
+    /// A store as the database has it: one that is not in memory, or was set aside, can be looked at, too.
     async fn describe_store(&self, caller: &Caller, info: &StoreInfo) -> Result<v1::Store, ApiError> {
-        let point = self.node.read_at(info.id, &Consistency::MinimizeLatency, Some(caller.deadline.left())).await?;
+        let allowed = caller.deadline.left();
+        let head = tokio::time::timeout(allowed, self.node.head(info.id)).await;
+        let (head, token) = head.map_err(|_| ReadError::Deadline { allowed })??;
         Ok(v1::Store {
             id: info.id.to_string(),
             name: info.name.clone(),
             created_at: Some(timestamp_to_wire(info.created_at)),
-            revision: point.token.revision,
-            tuple_count: u64::try_from(point.state.len()).unwrap_or(u64::MAX),
-            schema_version: point.state.latest_schema().map_or(0, |schema| schema.version()),
-            token: point.token.to_string(),
+            revision: head.revision,
+            tuple_count: head.tuples,
+            schema_version: head.schema_version,
+            token: token.to_string(),
         })
     }
 
@@ -56,7 +59,12 @@ impl Api {
         let next_cursor = infos.last().filter(|_| more).map(|info| info.name.clone()).unwrap_or_default();
         let mut stores = Vec::with_capacity(infos.len());
         for info in &infos {
-            stores.push(self.describe_store(caller, info).await?);
+            match self.describe_store(caller, info).await {
+                Ok(store) => stores.push(store),
+                // It was deleted in the meantime.
+                Err(ApiError::Datastore(DatastoreError::NoStore { .. })) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(v1::ListStoresResponse { stores, next_cursor })
     }

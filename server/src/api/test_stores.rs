@@ -77,7 +77,7 @@ impl Api {
                 actor: actor.clone(),
                 dry_run: false,
             };
-            self.node.write_schema(info.id, command).await?;
+            self.node.write_schema(info.id, command, None).await?;
         }
         for (part, tuples) in seed.tuples.chunks(WRITE_CHANGES.count()).enumerate() {
             let command = WriteCommand {

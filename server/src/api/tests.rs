@@ -3,6 +3,7 @@
 mod access;
 mod check;
 mod lists;
+mod messages;
 mod relationships;
 mod schemas;
 mod stores;

@@ -103,6 +103,7 @@ fn schema_writes() -> Vec<Row<SchemaWriteError>> {
         (SchemaWriteError::Version { expected: 1, found: 2 }, Code::FailedPrecondition, "DH-W021", Some("expected_version")),
         (SchemaWriteError::ClockJumped { ahead_s: 60 }, Code::FailedPrecondition, "DH-W012", None),
         (SchemaWriteError::Overloaded { waiting: 1_000 }, Code::ResourceExhausted, "DH-W013", None),
+        (SchemaWriteError::Deadline, Code::DeadlineExceeded, "DH-W023", None),
         (SchemaWriteError::NotApplied { revision: 7, source: broken() }, Code::Unavailable, "DH-W016", None),
         (SchemaWriteError::ShuttingDown, Code::Unavailable, "DH-W017", None),
         (SchemaWriteError::Datastore(DatastoreError::Closed), Code::Unavailable, "DH-D011", None),

@@ -36,11 +36,11 @@ impl Directory {
 
     pub(super) fn find(&self, key: &StoreKey<'_>) -> Option<StoreInfo> {
         let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
-        let name = match key {
-            StoreKey::Name(name) => name,
-            StoreKey::Id(id) => names.by_id.get(id)?.as_str(),
-        };
-        names.by_name.get(name).cloned()
+        match key {
+            StoreKey::Name(name) => names.by_name.get(*name).cloned(),
+            // The name may be another store's already: this one was removed, and is about to be forgotten here.
+            StoreKey::Id(id) => names.by_name.get(names.by_id.get(id)?).filter(|info| info.id == *id).cloned(),
+        }
     }
 
     /// The stores that `wanted` accepts, in order of their names, at most `limit`.
@@ -53,10 +53,34 @@ impl Directory {
         self.names.write().unwrap_or_else(PoisonError::into_inner).add(info);
     }
 
+    /// Forgets a store; not one that has got its name since.
     pub(super) fn remove(&self, store: StoreId) {
         let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(name) = names.by_id.remove(&store) {
+        if let Some(name) = names.by_id.remove(&store)
+            && names.by_name.get(&name).is_some_and(|info| info.id == store)
+        {
             names.by_name.remove(&name);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dhow_engine::time::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn a_store_made_under_the_name_of_one_that_is_being_removed_stays() {
+        let named = |id| StoreInfo { id: StoreId([id; 16]), name: "main".to_owned(), created_at: Timestamp::MIN };
+        let (old, new) = (named(1), named(2));
+        let directory = Directory::new(vec![old.clone()]);
+        // The database removed the old one and made the new one; what it said of that arrives in the other order.
+        directory.add(new.clone());
+        assert_eq!(directory.find(&StoreKey::Id(old.id)), None);
+        directory.remove(old.id);
+        assert_eq!(directory.find(&StoreKey::Name("main")), Some(new.clone()));
+        assert_eq!(directory.find(&StoreKey::Id(new.id)), Some(new.clone()));
+        assert_eq!(directory.filter(10, |_| true), [new]);
     }
 }

@@ -40,6 +40,7 @@ pub(super) struct Fold {
     seen: RwLock<Seen>,
     /// Guards whose turn it is to fold; holds whether the fold was loaded anew since an entry was last folded.
     turn: Mutex<LoadedAnew>,
+    /// Changes only under the lock of `seen`, so that who holds that finds both at the same place.
     progress: signal::Sender<Progress>,
 }
 
@@ -75,6 +76,8 @@ pub(super) struct Taken {
     pub(super) newest: Timestamp,
     /// When the head was last observed.
     pub(super) observed: Duration,
+    /// The number of the history that the state is of: how many were folded before it.
+    pub(super) history: u64,
 }
 
 impl Fold {
@@ -148,7 +151,7 @@ impl Fold {
     /// When the store was set aside.
     pub(super) fn newest(&self) -> Result<Taken, DatastoreError> {
         let seen = self.seen()?;
-        Ok(taken(&seen, seen.history.head()))
+        Ok(self.taken(&seen, seen.history.head()))
     }
 
     /// The state at a revision of the hot window.
@@ -157,7 +160,12 @@ impl Fold {
     /// When the store was set aside; within, when the revision is outside the window.
     pub(super) fn at(&self, revision: u64) -> Result<Result<Taken, HistoryError>, DatastoreError> {
         let seen = self.seen()?;
-        Ok(seen.history.at(revision).map(|state| taken(&seen, state)))
+        Ok(seen.history.at(revision).map(|state| self.taken(&seen, state)))
+    }
+
+    fn taken(&self, seen: &Seen, state: &State) -> Taken {
+        let newest = seen.history.head().position().time;
+        Taken { state: state.clone(), newest, observed: seen.observed, history: self.progress().replaced }
     }
 
     /// The chain at a revision, where memory has it.
@@ -178,44 +186,53 @@ impl Fold {
         seen.tail.after(revision, LOG_PAGE)
     }
 
-    /// Brings the fold to a head of the database whose reading began at `began`, when the fold was at `before`.
+    /// Brings the fold to a head of the database whose reading began at `began`, when the fold was at `before`. Where that takes work,
+    /// it goes on when the caller gives up: a store that takes longer to load than anybody waits must be mended all the same.
     ///
     /// # Errors
     /// When the log cannot be read, or does not fold.
-    pub(super) async fn observe(&self, head: &Head, began: Duration, before: Progress) -> Result<(), DatastoreError> {
-        let mut turn = self.turn.lock().await;
-        drop(self.seen()?);
-        let now = self.progress();
-        // A head that is behind what was folded before it was read, or that has another chain, is the head of another history.
-        let behind = now.replaced == before.replaced && head.revision < before.revision;
-        let other = self.chain_at(head.revision).is_some_and(|chain| chain != head.chain);
-        if behind || other {
-            let problem = format!("the head of the log is at revision {} of a history that is not the one folded", head.revision);
-            self.heal(&mut turn, &problem).await?;
+    pub(super) async fn observe(self: &Arc<Self>, head: Head, began: Duration, before: Progress) -> Result<(), DatastoreError> {
+        let folded = !self.is_behind(&head, before) && self.chain_at(head.revision) == Some(head.chain);
+        if !folded {
+            let fold = Arc::clone(self);
+            let catching_up = tokio::spawn(async move { fold.catch_up(&head, before).await });
+            // The task is never aborted; that it panicked is a mistake that the log has told of.
+            catching_up.await.unwrap_or(Err(DatastoreError::Closed))?;
         }
-        self.fold_up_to(&mut turn, head.revision).await?;
+        drop(self.seen()?);
         let mut seen = self.seen_mut();
         seen.observed = seen.observed.max(began);
         Ok(())
     }
 
-    /// Folds the log up to a revision that it is known to have.
+    async fn catch_up(&self, head: &Head, before: Progress) -> Result<(), DatastoreError> {
+        let mut turn = self.turn.lock().await;
+        drop(self.seen()?);
+        let other = self.chain_at(head.revision).is_some_and(|chain| chain != head.chain);
+        if self.is_behind(head, before) || other {
+            let problem = format!("the head of the log is at revision {} of a history that is not the one folded", head.revision);
+            return self.heal(&mut turn, &problem).await;
+        }
+        self.fold_up_to(&mut turn, head.revision).await
+    }
+
+    /// Whether a head is behind what was folded before it was read: that is the head of another history.
+    fn is_behind(&self, head: &Head, before: Progress) -> bool {
+        self.progress().replaced == before.replaced && head.revision < before.revision
+    }
+
+    /// Folds the log up to a revision that it is known to have; or loads the store anew where it does not fold. What is loaded then is
+    /// as new as what was asked for, even if it is the head of a shorter history.
     async fn fold_up_to(&self, turn: &mut LoadedAnew, revision: u64) -> Result<(), DatastoreError> {
         while self.progress().revision < revision {
             let after = self.progress().revision;
             let records = self.datastore.log(self.store, after, LOG_PAGE).await?;
             if records.is_empty() {
-                self.heal(turn, &format!("the log has no entry behind revision {after}, its head is at {revision}")).await?;
-                return if self.progress().revision < revision {
-                    Err(self.set_aside("the log ends before its head".to_owned()))
-                } else {
-                    Ok(())
-                };
+                return self.heal(turn, &format!("the log has no entry behind revision {after}, its head is at {revision}")).await;
             }
             for record in &records {
                 if let Err(error) = self.fold(record) {
-                    self.heal(turn, &told(&error)).await?;
-                    break;
+                    return self.heal(turn, &told(&error)).await;
                 }
                 *turn = false;
             }
@@ -239,7 +256,6 @@ impl Fold {
         let expected = head.revision() + 1;
         seen.history.push(next, changes).map_err(|_| FoldError::Revision { expected, found: revision })?;
         seen.tail.push(record.clone());
-        drop(seen);
         self.progress.send_modify(|progress| progress.revision = revision);
         Ok(())
     }
@@ -250,7 +266,6 @@ impl Fold {
         if *turn {
             return Err(self.set_aside(format!("it was read anew, and diverged again: {problem}")));
         }
-        *turn = true;
         let (tail, folded) = {
             let seen = self.seen.read().unwrap_or_else(PoisonError::into_inner);
             (seen.tail.all(), seen.history.head().revision())
@@ -259,16 +274,13 @@ impl Fold {
         let history = match load::history(&*self.datastore, self.store, self.window()).await {
             Ok(history) => history,
             Err(DatastoreError::SetAside { problem, .. }) => return Err(self.set_aside(problem)),
-            Err(error) => {
-                *turn = false;
-                return Err(error);
-            }
+            Err(error) => return Err(error),
         };
         let revision = history.head().revision();
         load::report_lost(&*self.datastore, self.store, &tail, folded, &history).await;
+        *turn = true;
         let mut seen = self.seen_mut();
         *seen = Seen { history, tail: Tail::default(), observed, set_aside: None };
-        drop(seen);
         self.progress.send_modify(|progress| {
             progress.revision = revision;
             progress.replaced += 1;
@@ -301,10 +313,6 @@ impl Fold {
     }
 }
 
-fn taken(seen: &Seen, state: &State) -> Taken {
-    Taken { state: state.clone(), newest: seen.history.head().position().time, observed: seen.observed }
-}
-
 /// An error with its causes.
 fn told(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -331,7 +339,7 @@ impl Follower for Fold {
         {
             match self.fold(record) {
                 Ok(()) => *turn = false,
-                Err(error) => self.heal(&mut turn, &told(&error)).await?,
+                Err(error) => return self.heal(&mut turn, &told(&error)).await,
             }
         }
         self.fold_up_to(&mut turn, revision).await

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dhow_engine::entry::StoreId;
+use dhow_engine::entry::{Chain, StoreId};
 use dhow_engine::history::HistoryError;
 
 use super::fold::Taken;
@@ -16,9 +16,9 @@ use crate::store::DatastoreError;
 const FOREIGN_NOTE: &str = "the token is of another history (the store was restored or made anew since), so the answer is fully consistent";
 
 /// Whose position a token names.
-enum Recognised {
-    /// One of this history, which the fold has reached.
-    Ours,
+pub(super) enum Recognised {
+    /// One of the history with this number, which the fold has reached.
+    Ours { history: u64, chain: Chain },
     /// One of another history.
     Foreign,
 }
@@ -43,84 +43,101 @@ impl Node {
         }
     }
 
-    pub(super) async fn read(&self, store: StoreId, consistency: &Consistency) -> Result<ReadPoint, ReadError> {
+    async fn read(&self, store: StoreId, consistency: &Consistency) -> Result<ReadPoint, ReadError> {
         let hosted = self.host(store).await?;
         match consistency {
-            Consistency::MinimizeLatency => {}
-            Consistency::FullyConsistent => {
-                hosted.observe(&self.datastore).await?;
-            }
-            Consistency::AtLeastAsFresh(token) => match (self.recognise(&hosted, *token).await?, self.foreign_tokens) {
-                (Recognised::Ours, _) => {}
-                (Recognised::Foreign, ForeignTokens::Refuse) => return Err(ReadError::Foreign),
-                (Recognised::Foreign, ForeignTokens::Answer) => {
-                    tracing::warn!(%store, revision = token.revision, "a token of another history was answered fully consistent");
-                    hosted.observe(&self.datastore).await?;
-                    return Ok(self.point(&hosted, hosted.fold().newest()?, Some(FOREIGN_NOTE.to_owned())));
-                }
-            },
-            Consistency::AtExactSnapshot(token) => return self.read_exactly(&hosted, *token).await,
+            Consistency::MinimizeLatency => Ok(self.point(&hosted, hosted.fold().newest()?, None)),
+            Consistency::FullyConsistent => self.read_fully(&hosted, None).await,
+            Consistency::AtLeastAsFresh(token) => self.read_at_least(&hosted, *token).await,
+            Consistency::AtExactSnapshot(token) => self.read_exactly(&hosted, *token).await,
         }
-        Ok(self.point(&hosted, hosted.fold().newest()?, None))
+    }
+
+    async fn read_fully(&self, hosted: &Hosted, note: Option<String>) -> Result<ReadPoint, ReadError> {
+        hosted.observe(&self.datastore).await?;
+        Ok(self.point(hosted, hosted.fold().newest()?, note))
+    }
+
+    async fn read_at_least(&self, hosted: &Hosted, token: Token) -> Result<ReadPoint, ReadError> {
+        while let Recognised::Ours { history, .. } = self.recognise(hosted, token).await? {
+            let taken = hosted.fold().newest()?;
+            if taken.history == history {
+                return Ok(self.point(hosted, taken, None));
+            }
+            // The history was replaced in between; the token may be of the new one, too.
+        }
+        match self.foreign_tokens {
+            ForeignTokens::Refuse => Err(ReadError::Foreign),
+            ForeignTokens::Answer => {
+                let (store, revision) = (hosted.fold().store(), token.revision);
+                tracing::warn!(%store, revision, "a token of another history was answered fully consistent");
+                self.read_fully(hosted, Some(FOREIGN_NOTE.to_owned())).await
+            }
+        }
     }
 
     async fn read_exactly(&self, hosted: &Hosted, token: Token) -> Result<ReadPoint, ReadError> {
-        let Recognised::Ours = self.recognise(hosted, token).await? else { return Err(ReadError::Foreign) };
         let fold = hosted.fold();
-        let mut taken = fold.at(token.revision)?;
-        if let Err(HistoryError::TooOld { .. }) = taken {
-            fold.extend_back_to(token.revision).await?;
-            taken = fold.at(token.revision)?;
+        while let Recognised::Ours { history, .. } = self.recognise(hosted, token).await? {
+            let mut taken = fold.at(token.revision)?;
+            if let Err(HistoryError::TooOld { .. }) = taken {
+                fold.extend_back_to(token.revision).await?;
+                taken = fold.at(token.revision)?;
+            }
+            match taken {
+                Ok(taken) if taken.history == history => return Ok(self.point(hosted, taken, None)),
+                Err(HistoryError::TooOld { revision, oldest }) => return Err(ReadError::TooOld { revision, oldest }),
+                // The history was replaced since the token was recognised, perhaps by a shorter one.
+                Ok(_) | Err(HistoryError::BeyondHead { .. }) => {}
+            }
         }
-        match taken {
-            Ok(taken) => Ok(self.point(hosted, taken, None)),
-            Err(HistoryError::TooOld { revision, oldest }) => Err(ReadError::TooOld { revision, oldest }),
-            // The history was replaced by a shorter one since the token was recognised.
-            Err(HistoryError::BeyondHead { revision, head }) => Err(ReadError::TooNew { revision, head }),
-        }
+        Err(ReadError::Foreign)
     }
 
     /// Whether a token is of this store's history; brings the fold to its revision if it is newer.
     ///
     /// # Errors
     /// When its revision does not exist yet, which one shared read of the head tells; or the database cannot be asked.
-    async fn recognise(&self, hosted: &Hosted, token: Token) -> Result<Recognised, ReadError> {
+    pub(super) async fn recognise(&self, hosted: &Hosted, token: Token) -> Result<Recognised, ReadError> {
         let fold = hosted.fold();
         if token.store != fold.store() {
             return Ok(Recognised::Foreign);
         }
         if token.revision > fold.progress().revision {
-            let head = hosted.observe(&self.datastore).await?.revision;
+            hosted.observe(&self.datastore).await?;
+            let head = fold.progress().revision;
             if token.revision > head {
                 return Err(ReadError::TooNew { revision: token.revision, head });
             }
         }
-        let ours = self.chain_prefix(hosted, token.revision).await? == Some(token.chain);
-        Ok(if ours { Recognised::Ours } else { Recognised::Foreign })
+        let history = fold.progress().replaced;
+        Ok(match self.chain(hosted, history, token.revision).await? {
+            Some(chain) if ChainPrefix::of(&chain) == token.chain => Recognised::Ours { history, chain },
+            Some(_) | None => Recognised::Foreign,
+        })
     }
 
-    /// The first bytes of the chain at a revision of the store's history; `None` when the log no longer has it.
-    async fn chain_prefix(&self, hosted: &Hosted, revision: u64) -> Result<Option<ChainPrefix>, DatastoreError> {
+    /// The chain at a revision of the store's history; `None` when the log no longer has it.
+    async fn chain(&self, hosted: &Hosted, history: u64, revision: u64) -> Result<Option<Chain>, DatastoreError> {
         let fold = hosted.fold();
         if let Some(chain) = fold.chain_at(revision) {
-            return Ok(Some(ChainPrefix::of(&chain)));
+            return Ok(Some(chain));
         }
         // A history that takes the place of another one makes what is remembered of that one worthless.
-        let key = (fold.store(), fold.progress().replaced, revision);
+        let key = (fold.store(), history, revision);
         if let Some(known) = self.chains.get(&key) {
             return Ok(Some(known));
         }
         let records = self.datastore.log(fold.store(), revision.saturating_sub(1), 1).await?;
-        let record = records.first().filter(|record| record.entry.revision == revision);
-        let prefix = record.map(|record| ChainPrefix::of(&record.chain));
-        if let Some(prefix) = prefix {
-            self.chains.insert(key, prefix);
+        let chain = records.first().filter(|record| record.entry.revision == revision).map(|record| record.chain);
+        if let Some(chain) = chain {
+            self.chains.insert(key, chain);
         }
-        Ok(prefix)
+        Ok(chain)
     }
 
     fn point(&self, hosted: &Hosted, taken: Taken, note: Option<String>) -> ReadPoint {
-        let Taken { state, newest, observed } = taken;
+        let Taken { state, newest, observed, .. } = taken;
         let position = *state.position();
         let fold = hosted.fold();
         // Where nobody else can write, what was committed here is the head at any moment.

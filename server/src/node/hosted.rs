@@ -1,5 +1,6 @@
 //! A store as this node has it in memory: its fold, its committer, and the shared read of its head.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +21,8 @@ pub(super) struct Slot {
     hosted: OnceCell<Arc<Hosted>>,
     /// Why the store was set aside while it was being loaded: it is not loaded again before the server restarts.
     set_aside: OnceCell<DatastoreError>,
+    /// Whether the store was removed.
+    removed: AtomicBool,
 }
 
 /// A store that was loaded.
@@ -42,19 +45,18 @@ impl Hosted {
         &self.committer
     }
 
-    /// Brings the fold to a head that was read after this call began, and gives that head.
+    /// Brings the fold to a head that was read after this call began.
     ///
     /// # Errors
     /// When the head or the log cannot be read, or does not fold.
-    pub(super) async fn observe(&self, datastore: &Arc<dyn Datastore>) -> Result<Head, DatastoreError> {
+    pub(super) async fn observe(&self, datastore: &Arc<dyn Datastore>) -> Result<(), DatastoreError> {
         let seen = self.fold.progress();
         let read = || async {
             let began = self.fold.monotonic();
             datastore.head(self.fold.store()).await.map(|head| (head, began))
         };
         let (head, began) = self.heads.read(read).await?;
-        self.fold.observe(&head, began, seen).await?;
-        Ok(head)
+        self.fold.observe(head, began, seen).await
     }
 }
 
@@ -92,7 +94,12 @@ impl Slot {
                 let committing = std::sync::Mutex::new(Some(committing));
                 Ok(Arc::new(Hosted { fold, committer, committing, heads: SharedRead::new() }))
             };
-            slot.hosted.get_or_try_init(load).await.cloned()
+            let hosted = slot.hosted.get_or_try_init(load).await.cloned();
+            if slot.removed.load(Ordering::SeqCst) {
+                // It was removed while it was being loaded.
+                slot.close();
+            }
+            hosted
         });
         // The task is never aborted; that it panicked is a mistake that the log has told of.
         loading.await.unwrap_or(Err(DatastoreError::Closed))
@@ -100,6 +107,8 @@ impl Slot {
 
     /// The store was removed: whoever watches it is told.
     pub(super) fn close(&self) {
+        // Before looking: either this finds what was loaded, or the one who loads finds this.
+        self.removed.store(true, Ordering::SeqCst);
         if let Some(hosted) = self.hosted.get() {
             hosted.fold.close();
         }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use dhow_engine::entry::SchemaSource;
 use dhow_engine::time::Timestamp;
 
-use super::token::Token;
+use super::token::{ChainPrefix, Token};
 use super::*;
 use crate::clock::ManualClock;
 use crate::store::sqlite::SqliteStore;
@@ -65,7 +65,7 @@ impl Bench {
             actor: "tester".into(),
             dry_run: false,
         };
-        self.node.write_schema(self.store, command).await.map(|outcome| outcome.token)
+        self.node.write_schema(self.store, command, None).await.map(|outcome| outcome.token)
     }
 
     async fn touch(&self, tuple: &str) -> Token {

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use dhow_engine::entry::{Entry, StoreId};
+use dhow_engine::entry::{Chain, Entry, StoreId};
 use futures_util::{Stream, stream};
 use tokio::sync::watch as signal;
 
 use super::fold::{Fold, LOG_PAGE, Progress};
+use super::freshness::Recognised;
 use super::token::Token;
-use super::{Consistency, Node, ReadError};
+use super::{Node, ReadError};
 use crate::store::{Datastore, LogRecord};
 
 /// One entry that a watcher gets.
@@ -27,7 +28,9 @@ struct Watcher {
     progress: signal::Receiver<Progress>,
     /// The number of the history that is watched.
     history: u64,
+    /// The revision of the last entry that was given, and the chain there.
     seen: u64,
+    chain: Chain,
     /// Records that were read and not yet given.
     ready: std::vec::IntoIter<LogRecord>,
 }
@@ -44,18 +47,14 @@ impl Node {
     ) -> Result<impl Stream<Item = Result<Watched, ReadError>> + Send + use<>, ReadError> {
         let hosted = self.host(store).await?;
         let progress = hosted.fold().subscribe();
-        let history = progress.borrow().replaced;
-        match self.read(store, &Consistency::AtExactSnapshot(after)).await {
-            // The log reaches further back than the hot window; only whether the position is one of this history matters here.
-            Ok(_) | Err(ReadError::TooOld { .. }) => {}
-            Err(error) => return Err(error),
-        }
+        let Recognised::Ours { history, chain } = self.recognise(&hosted, after).await? else { return Err(ReadError::Foreign) };
         let watcher = Watcher {
             fold: Arc::clone(hosted.fold()),
             datastore: Arc::clone(&self.datastore),
             progress,
             history,
             seen: after.revision,
+            chain,
             ready: Vec::new().into_iter(),
         };
         Ok(stream::try_unfold(watcher, |mut watcher| async move {
@@ -76,19 +75,35 @@ impl Watcher {
                 return Err(ReadError::HistoryReplaced);
             }
             if let Some(LogRecord { entry, chain }) = self.ready.next() {
-                self.seen = entry.revision;
+                (self.seen, self.chain) = (entry.revision, chain);
                 let token = Token::new(self.fold.store(), entry.revision, &chain);
                 return Ok(Watched { entry, token });
             }
             if progress.revision > self.seen {
+                // What the fold has was checked there, and is of the history watched if the next look at the progress says so.
                 let records = match self.fold.tail_after(self.seen) {
                     Some(records) => records,
-                    None => self.datastore.log(self.fold.store(), self.seen, LOG_PAGE).await?,
+                    None => self.read_on().await?,
                 };
                 self.ready = records.into_iter();
             } else if self.progress.changed().await.is_err() {
                 return Err(ReadError::NoStore { name: self.fold.store().to_string() });
             }
         }
+    }
+
+    /// The next records as the database has them, if they continue what was given: the database may have been exchanged, and this
+    /// node not have noticed yet.
+    async fn read_on(&self) -> Result<Vec<LogRecord>, ReadError> {
+        let records = self.datastore.log(self.fold.store(), self.seen, LOG_PAGE).await?;
+        let mut chain = self.chain;
+        for record in &records {
+            let continues = record.entry.encode().is_ok_and(|bytes| chain.after(&bytes) == record.chain);
+            if !continues {
+                return Err(ReadError::HistoryReplaced);
+            }
+            chain = record.chain;
+        }
+        if records.is_empty() { Err(ReadError::HistoryReplaced) } else { Ok(records) }
     }
 }

@@ -62,12 +62,18 @@ impl Node {
         })
     }
 
-    /// Writes a schema version.
+    /// Writes a schema version, within a time. One whose caller's time is over may be carried out all the same.
     ///
     /// # Errors
     /// When it is refused, or its outcome is not known.
-    pub(crate) async fn write_schema(&self, store: StoreId, command: SchemaCommand) -> Result<SchemaOutcome, SchemaWriteError> {
-        let committed = self.host(store).await?.committer().write_schema(command).await?;
+    pub(crate) async fn write_schema(
+        &self,
+        store: StoreId,
+        command: SchemaCommand,
+        allowed: Option<Duration>,
+    ) -> Result<SchemaOutcome, SchemaWriteError> {
+        let write = async { self.host(store).await?.committer().write_schema(command).await };
+        let committed = within(allowed, write, || SchemaWriteError::Deadline).await?;
         Ok(SchemaOutcome {
             token: Token::new(store, committed.revision, &committed.chain),
             version: committed.version,
@@ -77,11 +83,7 @@ impl Node {
 }
 
 /// Waits for at most a time.
-async fn within<T>(
-    allowed: Option<Duration>,
-    write: impl Future<Output = Result<T, WriteError>>,
-    late: impl FnOnce() -> WriteError,
-) -> Result<T, WriteError> {
+async fn within<T, E>(allowed: Option<Duration>, write: impl Future<Output = Result<T, E>>, late: impl FnOnce() -> E) -> Result<T, E> {
     match allowed {
         None => write.await,
         Some(allowed) => tokio::time::timeout(allowed, write).await.unwrap_or_else(|_| Err(late())),

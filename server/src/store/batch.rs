@@ -16,9 +16,10 @@ use dhow_engine::tuple::{Tuple, TupleKey};
 use super::command::{Committed, RequestOutcome, WriteCommand, WriteError, Written};
 use super::decide::{Decision, SchemaInForce, decide};
 use super::{Head, LogRecord};
+use crate::limits::REQUEST_ID_KEPT;
 
 /// How long a request id stands for its first answer, in microseconds.
-pub(super) const REQUEST_KEPT_US: i64 = 24 * 60 * 60 * 1_000_000;
+pub(super) const REQUEST_KEPT_US: i64 = REQUEST_ID_KEPT.value.cast_signed() * 1_000;
 
 /// Whether an outcome recorded at `recorded` still counts at `now`.
 pub(super) fn is_kept(recorded: Timestamp, now: Timestamp) -> bool {

@@ -13,9 +13,7 @@ use dhow_engine::validate::TupleRefused as ValidationError;
 
 use super::LogRecord;
 use super::error::DatastoreError;
-
-/// Most preconditions of one write.
-pub(crate) const MAX_PRECONDITIONS: usize = 100;
+use crate::limits::PRECONDITIONS;
 
 /// One change that a write asks for.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize)]
@@ -96,7 +94,7 @@ impl WriteCommand {
         if changes > limit {
             return Err(WriteError::TooManyChanges { changes, limit });
         }
-        let (preconditions, limit) = (self.preconditions.len(), MAX_PRECONDITIONS);
+        let (preconditions, limit) = (self.preconditions.len(), PRECONDITIONS.count());
         if preconditions > limit {
             return Err(WriteError::TooManyPreconditions { preconditions, limit });
         }

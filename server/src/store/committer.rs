@@ -7,11 +7,13 @@
 //! The committer knows the database as a [`Datastore`] and the node as a [`Follower`]; it decides nothing about a write.
 
 use std::error::Error;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use dhow_engine::entry::StoreId;
 use dhow_engine::time::Timestamp;
+use futures_util::FutureExt;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -128,13 +130,22 @@ impl Worker {
             };
             match job {
                 None => return,
-                Some(Job::Schema(schema)) => self.commit_schema(schema).await,
+                Some(Job::Schema(schema)) => self.outlive(self.commit_schema(schema)).await,
                 Some(Job::Write(first)) => {
                     let batch;
                     (batch, held) = gather(first, &mut waiting);
-                    self.commit(batch).await;
+                    self.outlive(self.commit(batch)).await;
                 }
             }
+        }
+    }
+
+    /// Does some work, and goes on if it panics: one write that hits a defect must not end all later ones. Its writers are told that
+    /// the outcome is not known; the database rolls back what was under way.
+    async fn outlive(&self, work: impl Future<Output = ()>) {
+        // What a panic can leave half done is guarded: transactions end with their connection, the fold is a function of the log.
+        if AssertUnwindSafe(work).catch_unwind().await.is_err() {
+            tracing::error!(store = %self.store, "the committer of a store panicked and goes on");
         }
     }
 
@@ -238,10 +249,11 @@ impl Worker {
 async fn next(waiting: &mut mpsc::Receiver<Job>, closing: &mut watch::Receiver<bool>) -> Option<Job> {
     if !waiting.is_closed() {
         tokio::select! {
+            // Closing comes first: writers who never pause must not put it off.
             biased;
-            job = waiting.recv() => return job,
             // An error means that whoever could say so is gone, which is a way of closing.
             _ = closing.wait_for(|closing| *closing) => waiting.close(),
+            job = waiting.recv() => return job,
         }
     }
     waiting.recv().await

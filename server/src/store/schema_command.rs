@@ -56,6 +56,9 @@ pub(crate) enum SchemaWriteError {
     /// Too many writes wait.
     #[error("{waiting} writes to this store are waiting already")]
     Overloaded { waiting: usize },
+    /// The caller's time was over first.
+    #[error("the deadline passed before the schema was in force; whether it was written is not known")]
+    Deadline,
     /// Too large for a log entry.
     #[error("the schema cannot be logged")]
     Entry(#[source] EntryError),
@@ -112,6 +115,7 @@ impl SchemaWriteError {
             Self::Overloaded { .. } => "DH-W013",
             Self::Entry(_) => "DH-W018",
             Self::Datastore(source) => source.code(),
+            Self::Deadline => "DH-W023",
             Self::NotApplied { .. } => "DH-W016",
             Self::ShuttingDown => "DH-W017",
         }
@@ -127,6 +131,7 @@ impl SchemaWriteError {
             Self::Overloaded { .. } => "slow down and try again",
             Self::Entry(_) => "report this",
             Self::Datastore(source) => source.help(),
+            Self::Deadline => "write it again: what is in force already is not written twice",
             Self::NotApplied { .. } => "the schema is in; read it from another node or later",
             Self::ShuttingDown => "try again",
         }

@@ -3,9 +3,7 @@
 use dhow_engine::entry::StoreId;
 
 use super::error::CreateStoreError;
-
-/// Longest name of a store, in bytes.
-pub(crate) const MAX_STORE_NAME_BYTES: usize = 64;
+use crate::limits::STORE_NAME_BYTES;
 
 /// Checks a store's name: 1 to 64 of `a-z`, `0-9`, `-`, `_` and `.`, and nothing that could be read as a store's id.
 ///
@@ -13,7 +11,7 @@ pub(crate) const MAX_STORE_NAME_BYTES: usize = 64;
 /// [`CreateStoreError::Name`].
 pub(super) fn check_store_name(name: &str) -> Result<(), CreateStoreError> {
     let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.');
-    let sound = (1..=MAX_STORE_NAME_BYTES).contains(&name.len()) && name.bytes().all(allowed) && name.parse::<StoreId>().is_err();
+    let sound = (1..=STORE_NAME_BYTES.count()).contains(&name.len()) && name.bytes().all(allowed) && name.parse::<StoreId>().is_err();
     if sound { Ok(()) } else { Err(CreateStoreError::Name { name: name.to_owned() }) }
 }
 

@@ -39,9 +39,11 @@ impl Api {
         let preconditions = preconditions(request.preconditions)?;
         let info = self.store(&caller.identity, &request.store).await?;
         let point = self.node.read_at(info.id, &Consistency::FullyConsistent, Some(caller.deadline.left())).await?;
-        let (state, counted, limit) = (point.state.clone(), filter.clone(), request.max_tuples);
+        let (state, counted, limit, time) = (point.state.clone(), filter.clone(), request.max_tuples, point.time);
         let count = move || {
-            let matching = u64::try_from(state.scan(&counted, None).count()).unwrap_or(u64::MAX);
+            // What has expired goes as well, but is not there for whoever asks.
+            let alive = state.scan(&counted, None).filter(|tuple| !tuple.is_expired(time));
+            let matching = u64::try_from(alive.count()).unwrap_or(u64::MAX);
             if limit != 0 && matching > limit { Err(WriteError::TooManyMatches { matching, limit }.into()) } else { Ok(matching) }
         };
         let matching = self.heavy(&caller.deadline, count).await?;

@@ -38,15 +38,12 @@ struct Import {
 
 impl Api {
     /// Takes in a stream of tuples; answers after each revision.
-    pub(super) async fn import<S>(&self, caller: &Caller, mut requests: S) -> Result<BoxStream<v1::ImportResponse>, ApiError>
+    pub(super) async fn import<S>(&self, caller: &Caller, mut requests: S) -> Result<BoxStream<v1::ImportResponse>, Status>
     where
         S: Stream<Item = Result<v1::ImportRequest, Status>> + Send + Unpin + 'static,
     {
-        let mut first = match requests.next().await {
-            Some(Ok(first)) => first,
-            Some(Err(_)) | None => v1::ImportRequest::default(),
-        };
-        no_longer_than(&REQUEST_ID_BYTES, "import_id", &first.import_id)?;
+        let mut first = requests.next().await.transpose()?.unwrap_or_default();
+        no_longer_than(&REQUEST_ID_BYTES, "import_id", &first.import_id).map_err(ApiError::from)?;
         let info = self.store(&caller.identity, &first.store).await?;
         let mut import = Import {
             info,
@@ -62,9 +59,9 @@ impl Api {
         let (progress, answers) = mpsc::channel(4);
         let api = self.clone();
         tokio::spawn(async move {
-            if let Err(error) = api.import_all(&mut import, first.tuples, requests, &progress).await {
+            if let Err(status) = api.import_all(&mut import, first.tuples, requests, &progress).await {
                 // Nobody listens any more: what is in stays in.
-                let _ = progress.send(Err(error.into())).await;
+                let _ = progress.send(Err(status)).await;
             }
         });
         Ok(self.until_stopped(ReceiverStream::new(answers)))
@@ -76,14 +73,14 @@ impl Api {
         first: Vec<v1::Tuple>,
         mut requests: S,
         progress: &mpsc::Sender<Result<v1::ImportResponse, Status>>,
-    ) -> Result<(), ApiError>
+    ) -> Result<(), Status>
     where
         S: Stream<Item = Result<v1::ImportRequest, Status>> + Send + Unpin,
     {
         let mut tuples = first;
         loop {
             for (i, tuple) in tuples.into_iter().enumerate() {
-                let tuple = convert::tuple(tuple).map_err(|error| error.within(format!("tuples[{i}]")))?;
+                let tuple = convert::tuple(tuple).map_err(|error| ApiError::from(error.within(format!("tuples[{i}]"))))?;
                 if import.is_full_before(&tuple) {
                     self.write_part(import).await?;
                     let answer = self.import_progress(import, false).await?;
@@ -93,12 +90,11 @@ impl Api {
                 }
                 import.add(tuple);
             }
-            let Some(request) = requests.next().await else { break };
             // A stream that breaks off is not finished: what is full is in, the rest comes when it is sent again.
-            let Ok(request) = request else { return Ok(()) };
+            let Some(request) = requests.next().await.transpose()? else { break };
             for (field, text) in [("store", &request.store), ("import_id", &request.import_id)] {
                 if !text.is_empty() {
-                    return Err(RequestError::new(field, FieldProblem::NotFirst).into());
+                    return Err(ApiError::from(RequestError::new(field, FieldProblem::NotFirst)).into());
                 }
             }
             tuples = request.tuples;

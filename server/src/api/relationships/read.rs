@@ -9,10 +9,13 @@ use dhow_engine::tuple::{Tuple, TupleKey};
 use dhow_proto::v1;
 use tonic::codegen::BoxStream;
 
+use crate::api::deadline::Deadline;
 use crate::api::paging::{Fetched, Page, check_size, hash};
 use crate::api::target::Paged;
 use crate::api::{Api, Caller, convert};
 use crate::errors::ApiError;
+use crate::limits::MESSAGE_TUPLE_BYTES;
+use crate::node::ReadError;
 use crate::node::cursor::CursorError;
 
 /// How many tuples a read looks at before it lets others work.
@@ -24,6 +27,8 @@ pub(super) struct Scan {
     pub(super) filter: TupleFilter,
     /// Leave out what has expired by then.
     pub(super) unexpired_at: Option<Timestamp>,
+    /// Until when, if it is to end.
+    pub(super) deadline: Option<Deadline>,
 }
 
 impl Scan {
@@ -33,13 +38,17 @@ impl Scan {
             None => None,
             Some(bytes) => Some(borsh::from_slice(&bytes).map_err(|_| CursorError::Malformed)?),
         };
-        let (mut items, mut last, mut looked_at) = (Vec::new(), None, 0_usize);
+        if let Some(deadline) = self.deadline.as_ref().filter(|deadline| deadline.passed()) {
+            return Err(ReadError::Deadline { allowed: deadline.allowed() }.into());
+        }
+        let (mut items, mut last, mut looked_at, mut bytes) = (Vec::new(), None, 0_usize, 0_usize);
         let mut found = self.state.scan(&self.filter, behind.as_ref());
-        while items.len() < limit && looked_at < SCAN_PART {
+        while items.len() < limit && looked_at < SCAN_PART && bytes < MESSAGE_TUPLE_BYTES.count() {
             let Some(tuple) = found.next() else { return Ok(Fetched { items, next: None }) };
             looked_at += 1;
             last = Some(tuple.key.clone());
             if self.unexpired_at.is_none_or(|time| !tuple.is_expired(time)) {
+                bytes = bytes.saturating_add(tuple.canonical_bytes().len());
                 items.push(Arc::clone(tuple));
             }
         }
@@ -83,7 +92,7 @@ impl Api {
         };
         let answered_at = session.answered_at();
         let unexpired_at = (!request.include_expired).then_some(session.point.time);
-        let scan = Scan { state: session.point.state, filter, unexpired_at };
+        let scan = Scan { state: session.point.state, filter, unexpired_at, deadline: Some(session.deadline) };
         Ok(scan.stream(page, move |tuples, next_cursor| v1::ReadResponse { answered_at: Some(answered_at.clone()), tuples, next_cursor }))
     }
 
@@ -94,7 +103,7 @@ impl Api {
         let session = self.session(caller, &request.store, request.consistency, 0).await?;
         let page = Page::first(None, session.cursor(request_hash));
         let answered_at = session.answered_at();
-        let scan = Scan { state: session.point.state, filter, unexpired_at: None };
+        let scan = Scan { state: session.point.state, filter, unexpired_at: None, deadline: None };
         let export = scan.stream(page, move |tuples, _| v1::ExportResponse { answered_at: Some(answered_at.clone()), tuples });
         Ok(self.until_stopped(export))
     }

@@ -75,7 +75,7 @@ fn state(point: &ReadPoint, wanted: &Wanted) -> BoxStream<v1::WatchResponse> {
         [only] => only.clone(),
         [] | [_, ..] => TupleFilter::default(),
     };
-    let scan = Scan { state: point.state.clone(), filter, unexpired_at: None };
+    let scan = Scan { state: point.state.clone(), filter, unexpired_at: None, deadline: None };
     let (several, respond_last) = (Arc::clone(&wanted.filters), respond.clone());
     let parts = scan.stream(Page::first(None, cursor), move |tuples, _| tuples);
     let parts = parts.map(move |tuples: Result<Vec<v1::Tuple>, Status>| {
@@ -103,7 +103,17 @@ fn with_heartbeats(
         tokio::pin!(beat);
         loop {
             tokio::select! {
+                // The heartbeat comes first: many entries that do not matter to the watcher must not put it off.
                 biased;
+                () = &mut beat => {
+                    let heartbeat = v1::WatchResponse {
+                        token: seen.to_string(),
+                        revision: seen.revision,
+                        event: Some(Event::Heartbeat(v1::WatchHeartbeat {})),
+                        ..v1::WatchResponse::default()
+                    };
+                    return Ok(Some((heartbeat, (entries, seen, wanted))));
+                }
                 next = entries.next() => match next {
                     None => return Ok(None),
                     Some(watched) => {
@@ -114,15 +124,6 @@ fn with_heartbeats(
                         }
                     }
                 },
-                () = &mut beat => {
-                    let heartbeat = v1::WatchResponse {
-                        token: seen.to_string(),
-                        revision: seen.revision,
-                        event: Some(Event::Heartbeat(v1::WatchHeartbeat {})),
-                        ..v1::WatchResponse::default()
-                    };
-                    return Ok(Some((heartbeat, (entries, seen, wanted))));
-                }
             }
         }
     }))
@@ -153,4 +154,39 @@ fn event(watched: &Watched, wanted: &Wanted) -> Option<Event> {
 
 fn change_to_wire(change: &Change) -> v1::TupleChange {
     v1::TupleChange { before: change.before().map(convert::tuple_to_wire), after: change.after().map(convert::tuple_to_wire) }
+}
+
+#[cfg(test)]
+mod tests {
+    use dhow_engine::digest::Digest;
+    use dhow_engine::entry::{Chain, Entry, StoreId};
+    use dhow_engine::time::Timestamp;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn entries_that_do_not_matter_do_not_put_off_a_heartbeat() {
+        let store = StoreId([7; 16]);
+        let watched = move |revision| {
+            let body = Body::Changes(Vec::new());
+            let (time, actor, digest) = (Timestamp::MIN, String::new(), Digest::default());
+            let entry = Arc::new(Entry { store, revision, time, actor, request_id: String::new(), body, digest });
+            Watched { entry, token: Token::new(store, revision, &Chain::genesis(store)) }
+        };
+        // There is always a next entry, and time passes between them.
+        let entries = stream::unfold(1, move |revision| async move {
+            tokio::task::yield_now().await;
+            Some((Ok(watched(revision)), revision + 1))
+        });
+        let wanted = Wanted { filters: Arc::new([]), schemas: false };
+        let after = Token::new(store, 0, &Chain::genesis(store));
+        let mut watch = with_heartbeats(entries, after, Duration::from_millis(1), wanted);
+        let mut seen = 0;
+        for _ in 0..3 {
+            let heartbeat = watch.next().await.unwrap().unwrap();
+            assert!(matches!(heartbeat.event, Some(Event::Heartbeat(_))));
+            assert!(heartbeat.revision > seen, "a heartbeat carries the newest token");
+            seen = heartbeat.revision;
+        }
+    }
 }

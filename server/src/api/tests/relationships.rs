@@ -189,6 +189,16 @@ async fn expired_tuples_are_shown_on_request_and_may_be_created_anew() {
 }
 
 #[tokio::test]
+async fn a_delete_takes_expired_tuples_along_and_counts_those_that_were_there() {
+    let bench = Bench::with(&["document:1#viewer@user:ada[expiration:2020-01-01T00:00:00Z]", "document:1#viewer@user:bob"]).await;
+    let request = |dry_run| v1::DeleteRequest { filter: Some(filter("document")), max_tuples: 1, dry_run, ..Default::default() };
+    for dry_run in [true, false] {
+        assert_eq!(delete(&bench, request(dry_run)).await.unwrap().last().unwrap().deleted, 1, "{dry_run}");
+    }
+    assert!(bench.tuples().await.is_empty());
+}
+
+#[tokio::test]
 async fn a_delete_takes_what_matches_in_as_many_revisions_as_it_needs() {
     let bench = Bench::with(TUPLES).await;
     for part in 0..3 {

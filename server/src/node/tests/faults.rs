@@ -108,3 +108,14 @@ async fn many_writers_get_gapless_revisions_of_their_own() {
     revisions.sort_unstable();
     assert_eq!(revisions, (2..=101).collect::<Vec<_>>());
 }
+
+#[tokio::test]
+async fn a_write_that_hits_a_defect_is_not_the_last_one() {
+    let bench = Bench::new().await;
+    bench.faulty.next_writes([Fault::Panics]);
+    let error = bench.node.write(bench.store, touch_as("doc:1#viewer@user:ada", "again"), None).await.unwrap_err();
+    assert_eq!(error.code(), "DH-W015", "{error}");
+    let outcome = bench.node.write(bench.store, touch_as("doc:1#viewer@user:ada", "again"), None).await.unwrap();
+    assert_eq!((outcome.token.revision, outcome.repeated), (2, false));
+    assert_eq!(tuples(&bench.newest().await), ["doc:1#viewer@user:ada"]);
+}

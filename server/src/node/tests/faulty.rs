@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use dhow_engine::entry::StoreId;
 use dhow_engine::time::Timestamp;
+use tokio::sync::Semaphore;
 
 use crate::store::{
     Committed, CreateStoreError, Datastore, DatastoreError, Head, LoadSink, LogRecord, RequestOutcome, SchemaCommand, SchemaCommitted,
@@ -24,6 +25,8 @@ pub(super) enum Fault {
     LostBeforeCommit,
     /// It is written, but what was written is not told: another server could have done it.
     Elsewhere,
+    /// A defect.
+    Panics,
 }
 
 /// What is wrong with the log that is read.
@@ -46,12 +49,21 @@ pub(super) struct Faulty {
     pub(super) log_faults: Mutex<VecDeque<LogFault>>,
     pub(super) heads_read: AtomicUsize,
     pub(super) loads: AtomicUsize,
+    /// Each load takes a permit before it ends.
+    pub(super) load_gate: Semaphore,
 }
 
 impl Faulty {
     pub(super) fn new(inner: Arc<dyn Datastore>) -> Self {
         let none = || AtomicUsize::new(0);
-        Self { inner: Mutex::new(inner), write_faults: Mutex::default(), log_faults: Mutex::default(), heads_read: none(), loads: none() }
+        Self {
+            inner: Mutex::new(inner),
+            write_faults: Mutex::default(),
+            log_faults: Mutex::default(),
+            heads_read: none(),
+            loads: none(),
+            load_gate: Semaphore::new(Semaphore::MAX_PERMITS),
+        }
     }
 
     pub(super) fn inner(&self) -> Arc<dyn Datastore> {
@@ -61,6 +73,15 @@ impl Faulty {
     /// Puts another database in place, as a restored backup or a promoted standby would.
     pub(super) fn exchange(&self, other: Arc<dyn Datastore>) {
         *self.inner.lock().unwrap() = other;
+    }
+
+    /// Makes loads wait.
+    pub(super) fn hold_loads(&self) {
+        self.load_gate.forget_permits(Semaphore::MAX_PERMITS);
+    }
+
+    pub(super) fn release_loads(&self) {
+        self.load_gate.add_permits(Semaphore::MAX_PERMITS);
     }
 
     pub(super) fn next_writes(&self, faults: impl IntoIterator<Item = Fault>) {
@@ -101,7 +122,9 @@ impl Datastore for Faulty {
 
     async fn load(&self, store: StoreId, sink: &mut dyn LoadSink) -> Result<(), DatastoreError> {
         self.loads.fetch_add(1, Ordering::SeqCst);
-        self.inner().load(store, sink).await
+        let loaded = self.inner().load(store, sink).await;
+        let _permit = self.load_gate.acquire().await.unwrap();
+        loaded
     }
 
     async fn log(&self, store: StoreId, after: u64, limit: usize) -> Result<Vec<LogRecord>, DatastoreError> {
@@ -147,6 +170,7 @@ impl Datastore for Faulty {
                 outcomes.iter_mut().flatten().for_each(|committed| committed.record = None);
                 Ok(outcomes)
             }
+            Some(Fault::Panics) => panic!("a defect that the test wants"),
         }
     }
 

@@ -6,7 +6,7 @@ use super::faulty::LogFault;
 use super::*;
 
 /// A database with the same store, whose history is another one.
-async fn other_history(bench: &Bench, tuples: &[&str]) -> Arc<dyn Datastore> {
+pub(super) async fn other_history(bench: &Bench, tuples: &[&str]) -> Arc<dyn Datastore> {
     let other = database().await;
     let info = bench.node.resolve("main").await.unwrap();
     other.create_store(&info).await.unwrap();
@@ -95,4 +95,34 @@ async fn a_store_whose_log_never_folds_is_set_aside_without_a_reload_loop() {
     assert!(bench.try_touch("doc:x#viewer@user:ada").await.is_err());
     assert_eq!(bench.faulty.loads.load(Ordering::SeqCst), loads);
     bench.node.read_at(other, &Consistency::FullyConsistent, None).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_fold_is_mended_once_even_if_nobody_waits_for_so_long() {
+    let bench = Bench::new().await;
+    bench.touch("doc:1#viewer@user:ada").await;
+    bench.faulty.exchange(other_history(&bench, &[]).await);
+    let loads = bench.faulty.loads.load(Ordering::SeqCst);
+    bench.faulty.hold_loads();
+    for _ in 0..3 {
+        let allowed = Some(Duration::from_millis(1));
+        let error = bench.node.read_at(bench.store, &Consistency::FullyConsistent, allowed).await.unwrap_err();
+        assert!(matches!(error, ReadError::Deadline { .. }), "{error}");
+    }
+    bench.faulty.release_loads();
+    assert_eq!(tuples(&bench.read(Consistency::FullyConsistent).await.unwrap()), Vec::<String>::new());
+    assert_eq!(bench.faulty.loads.load(Ordering::SeqCst), loads + 1);
+}
+
+#[tokio::test]
+async fn a_shorter_history_put_in_place_after_the_head_was_read_is_no_second_divergence() {
+    let bench = Bench::new().await;
+    for number in 0..4 {
+        bench.faulty.inner().write(bench.store, noon(), &[touch(&format!("doc:{number}#viewer@user:ada"))]).await.unwrap();
+    }
+    let fold = Arc::clone(bench.node.host(bench.store).await.unwrap().fold());
+    let (head, before) = (bench.faulty.inner().head(bench.store).await.unwrap(), fold.progress());
+    bench.faulty.exchange(other_history(&bench, &[]).await);
+    fold.observe(head, fold.monotonic(), before).await.unwrap();
+    assert_eq!(tuples(&bench.newest().await), Vec::<String>::new());
 }

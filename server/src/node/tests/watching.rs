@@ -1,6 +1,6 @@
 //! Watchers: every entry once, in order, from anywhere in the log.
 
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 
 use super::*;
 
@@ -51,4 +51,37 @@ async fn a_position_of_another_history_cannot_be_watched_from() {
     assert!(matches!(bench.node.watch(bench.store, foreign).await.err(), Some(ReadError::Foreign)));
     let future = Token { revision: 99, ..ours };
     assert!(matches!(bench.node.watch(bench.store, future).await.err(), Some(ReadError::TooNew { .. })));
+}
+
+#[tokio::test]
+async fn a_watcher_never_reads_on_in_a_history_that_was_put_in_place() {
+    let bench = Bench::new().await;
+    let after = bench.newest().await.token;
+    for number in 0..5 {
+        bench.touch(&format!("doc:{number}#viewer@user:ada")).await;
+    }
+    // This node has no entries in memory, so the watcher reads the database, which becomes another one.
+    let faulty = Arc::new(Faulty::new(bench.faulty.inner()));
+    let later = node(Arc::clone(&faulty) as Arc<dyn Datastore>, &bench.clock, Limits::default(), ForeignTokens::Answer).await;
+    let mut entries = Box::pin(later.watch(bench.store, after).await.unwrap());
+    faulty.exchange(super::history::other_history(&bench, &["doc:9#viewer@user:eve", "doc:8#viewer@user:eve"]).await);
+    assert!(matches!(entries.next().await, Some(Err(ReadError::HistoryReplaced))));
+}
+
+#[tokio::test]
+async fn a_store_that_is_removed_while_it_is_being_loaded_is_gone_for_its_watchers() {
+    let bench = Bench::new().await;
+    let after = bench.newest().await.token;
+    let faulty = Arc::new(Faulty::new(bench.faulty.inner()));
+    let later = node(Arc::clone(&faulty) as Arc<dyn Datastore>, &bench.clock, Limits::default(), ForeignTokens::Answer).await;
+    faulty.hold_loads();
+    let (watching, store) = (Arc::clone(&later), bench.store);
+    let entries = tokio::spawn(async move { watching.watch(store, after).await.map(Box::pin) });
+    while faulty.loads.load(std::sync::atomic::Ordering::SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
+    later.delete_store(bench.store).await.unwrap();
+    faulty.release_loads();
+    let mut entries = entries.await.unwrap().unwrap();
+    assert!(matches!(entries.next().now_or_never(), Some(Some(Err(ReadError::NoStore { .. })))));
 }
