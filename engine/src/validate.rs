@@ -146,7 +146,7 @@ impl TupleRefused {
 /// When the schema does not allow it.
 pub fn admit(schema: &Schema, tuple: &Tuple) -> Result<Tuple, TupleRefused> {
     let key = &tuple.key;
-    let relation = find_relation(schema, key.object().object_type(), key.relation()).map_err(TupleRefused::Unknown)?;
+    let relation = find_writable(schema, key.object().object_type(), key.relation()).map_err(TupleRefused::Unknown)?;
     find_subject(schema, key.subject()).map_err(TupleRefused::Unknown)?;
     if relation.direct.is_empty() {
         let (object_type, relation) = (key.object().object_type().clone(), key.relation().clone());
@@ -189,6 +189,19 @@ pub fn find_relation<'s>(schema: &'s Schema, object_type: &Name, relation: &Name
         object_type: object_type.clone(),
         relation: relation.clone(),
         suggestion: closest(relation, definition.relations.keys().map(|name| &**name)).map(Name::from),
+    })
+}
+
+/// As [`find_relation`], where a tuple is to be written: only a name that takes tuples can have been meant.
+fn find_writable<'s>(schema: &'s Schema, object_type: &Name, relation: &Name) -> Result<&'s Relation, UnknownName> {
+    find_relation(schema, object_type, relation).map_err(|unknown| match unknown {
+        UnknownName::Relation { object_type, relation, .. } => {
+            let relations = schema.definitions.get(&object_type).into_iter().flat_map(|definition| &definition.relations);
+            let takes_tuples = relations.filter(|(_, relation)| !relation.direct.is_empty()).map(|(name, _)| &**name);
+            let suggestion = closest(&relation, takes_tuples).map(Name::from);
+            UnknownName::Relation { object_type, relation, suggestion }
+        }
+        UnknownName::Type { .. } | UnknownName::Caveat { .. } => unknown,
     })
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A [`Clock`] tells the wall's time and the time since some fixed moment. A [`SteadyClock`] makes node time of both: it follows the
 //! wall clock while the two agree to within `max_clock_skew`, and goes on by the monotonic clock when the wall clock has jumped, so
-//! that one fast clock does not end every expiring tuple for good (design.md, invariant 4).
+//! that one fast clock does not end every expiring tuple for good (docs/decisions/0006).
 
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};

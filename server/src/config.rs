@@ -23,7 +23,7 @@
 //! default_store = "shop"
 //! ```
 
-mod keys;
+pub(crate) mod keys;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

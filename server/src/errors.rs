@@ -268,7 +268,9 @@ fn told_write(error: &WriteError) -> Told {
         WriteError::Exists { index, .. } => told(Code::AlreadyExists).at(change(index)),
         WriteError::Missing { index, .. } | WriteError::Present { index, .. } => told(Code::FailedPrecondition).at(precondition(index)),
         WriteError::Twice { second, .. } => told(Code::InvalidArgument).at(change(second)),
-        WriteError::Invalid { index, .. } => told(Code::InvalidArgument).at(change(index)),
+        WriteError::Invalid { index, source, .. } => {
+            Told::new(Code::InvalidArgument, error.code(), source.help().unwrap_or_default()).at(change(index))
+        }
         WriteError::NoSchema => told(Code::FailedPrecondition),
         WriteError::SchemaUnreadable { .. } => told(Code::Internal),
         WriteError::TooManyChanges { .. } | WriteError::TooLarge { .. } => told(Code::InvalidArgument).at("changes"),
@@ -319,9 +321,6 @@ impl From<ApiError> for Status {
     fn from(error: ApiError) -> Self {
         let told = error.told();
         let sentence = cut(&error.sentence(&told.help), SENTENCE_BYTES);
-        if told.status == Code::Internal || told.status == Code::DataLoss {
-            tracing::error!(code = %told.code, "{sentence}");
-        }
         let metadata = told.metadata.into_iter().map(|(key, value)| (key.to_owned(), value));
         let mut details = ErrorDetails::with_error_info(told.code, DOMAIN, metadata.collect::<std::collections::HashMap<_, _>>());
         let mut room = FIELDS_BYTES;
@@ -352,6 +351,10 @@ fn cut(text: &str, bytes: usize) -> String {
 /// An error inside an answer, as BatchCheck and CheckStream carry it.
 pub(crate) fn to_rpc_status(error: ApiError) -> rpc::Status {
     let status = Status::from(error);
+    // The door logs what ends a request; this one goes on.
+    if status.code() == Code::Internal || status.code() == Code::DataLoss {
+        tracing::error!("{}", status.message());
+    }
     prost::Message::decode(status.details()).unwrap_or_else(|_| rpc::Status {
         code: i32::from(status.code()),
         message: status.message().to_owned(),

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use crate::config::keys::is_name;
 use crate::identity::KeyDigest;
 
 /// The commands of `dhow keys`.
@@ -14,9 +15,13 @@ pub(crate) enum Command {
     /// Make a new random key, and the lines of the configuration file that admit it.
     Generate {
         /// What the log will call the key's holder.
-        #[arg(long, default_value = "my-service")]
+        #[arg(long, default_value = "my-service", value_parser = parse_name)]
         name: String,
     },
+}
+
+fn parse_name(text: &str) -> Result<String, String> {
+    if is_name(text) { Ok(text.to_owned()) } else { Err("a key's name is 1 to 64 characters without white space".to_owned()) }
 }
 
 /// Runs a command to its exit code.

@@ -5,7 +5,7 @@
 //! wire or writes SQL.
 //!
 //! **Invariant:** no answer comes from before the token that the request names, and no token of another history is taken for one of
-//! this history (design.md, invariants 3 to 5).
+//! this history (docs/decisions/0006).
 
 pub(crate) mod cursor;
 mod directory;

@@ -26,18 +26,26 @@ pub(crate) fn main(arguments: ServeArguments) -> ExitCode {
     match command(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // The whole chain of causes, each once.
-            let mut text = String::new();
-            for cause in error.chain() {
-                let cause = cause.to_string();
-                if !text.contains(&cause) {
-                    text = if text.is_empty() { cause } else { format!("{text}: {cause}") };
-                }
-            }
-            anstream::eprintln!("error: {text}");
+            anstream::eprintln!("{}", told(&error));
             ExitCode::from(2)
         }
     }
+}
+
+/// Why the server did not start, or ended, as the other commands tell it: `error[CODE]`, the whole chain of causes, help.
+fn told(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if !text.contains(&cause) {
+            text = if text.is_empty() { cause } else { format!("{text}: {cause}") };
+        }
+    }
+    let serve = error.downcast_ref::<ServeError>();
+    let code = serve.map(ServeError::code).or_else(|| error.downcast_ref().map(options::OptionsError::code));
+    let code = code.map(|code| format!("[{code}]")).unwrap_or_default();
+    let help = serve.and_then(ServeError::help).map(|help| format!("\n  help: {help}")).unwrap_or_default();
+    format!("error{code}: {text}{help}")
 }
 
 fn command(arguments: ServeArguments) -> anyhow::Result<()> {

@@ -1,7 +1,7 @@
 //! What dhow keeps in SQL, and how it gets there: each store's log, and the fold of it at the head.
 //!
 //! A [`Datastore`] is one database. Every change to a store goes through one transaction that locks the store's head first, so that
-//! revisions are 1, 2, 3 ... in commit order (design.md, invariant 1). What such a transaction decides is in [`decide`], the same for
+//! revisions are 1, 2, 3 ... in commit order (docs/decisions/0006). What such a transaction decides is in [`decide`], the same for
 //! every database; who puts waiting writes into one transaction is the [`committer`]. Nothing here evaluates a permission, keeps
 //! tuples in memory or knows the wire.
 

@@ -16,6 +16,7 @@ use tonic::codegen::http::{HeaderMap, Request, Response};
 use tonic::codegen::{Bytes, Service};
 use tonic::server::NamedService;
 use tonic::{Code, Status};
+use tonic_types::StatusExt;
 use tracing::{Instrument, Span};
 
 use crate::clock::Clock;
@@ -126,7 +127,8 @@ where
             return Box::pin(self.inner.call(request));
         };
         let span = tracing::info_span!("request", rpc = method, caller = tracing::field::Empty, store = tracing::field::Empty);
-        let mut record = Record { clock: Arc::clone(&self.door.clock), started: self.door.clock.monotonic(), code: None, span };
+        let mut record =
+            Record { clock: Arc::clone(&self.door.clock), started: self.door.clock.monotonic(), code: None, refusal: None, span };
         match self.door.access.admit(request.headers()) {
             Ok(identity) => {
                 record.span.record("caller", &*identity.name);
@@ -153,14 +155,16 @@ struct Record {
     clock: Arc<dyn Clock>,
     started: Duration,
     code: Option<Code>,
+    /// The status, unless it is OK: it costs a copy of the headers.
+    refusal: Option<Status>,
     span: Span,
 }
 
 impl Record {
     fn note_headers(&mut self, headers: &HeaderMap) {
-        if let Some(code) = headers.get("grpc-status") {
-            self.code = Some(Code::from_bytes(code.as_bytes()));
-        }
+        let Some(code) = headers.get("grpc-status").map(|code| Code::from_bytes(code.as_bytes())) else { return };
+        self.code = Some(code);
+        self.refusal = if code == Code::Ok { None } else { Status::from_header_map(headers) };
     }
 }
 
@@ -169,11 +173,30 @@ impl Drop for Record {
         let _entered = self.span.enter();
         let duration = self.clock.monotonic().saturating_sub(self.started);
         let duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
-        match self.code {
-            Some(Code::Ok) => tracing::debug!(code = "OK", duration_us, "answered"),
-            Some(Code::Internal | Code::DataLoss | Code::Unknown) => tracing::error!(code = ?self.code, duration_us, "failed"),
-            Some(code) => tracing::info!(?code, duration_us, "refused"),
-            None => tracing::debug!(code = "CANCELLED", duration_us, "the caller went away"),
+        let Some(code) = self.code else {
+            tracing::debug!(code = "CANCELLED", duration_us, "the caller went away");
+            return;
+        };
+        // The stable code, which the page of error codes lists; empty where the refusal is the transport's.
+        let reason = self.refusal.as_ref().and_then(StatusExt::get_details_error_info).map(|info| info.reason).unwrap_or_default();
+        let message = self.refusal.as_ref().map(Status::message).unwrap_or_default();
+        match code {
+            Code::Ok => tracing::debug!(code = "OK", duration_us, "answered"),
+            Code::Internal | Code::DataLoss | Code::Unknown => tracing::error!(?code, reason, duration_us, "failed: {message}"),
+            // Not the caller's mistake: whoever runs the server has to see why.
+            Code::Unavailable => tracing::warn!(?code, reason, duration_us, "failed: {message}"),
+            Code::Cancelled
+            | Code::InvalidArgument
+            | Code::DeadlineExceeded
+            | Code::NotFound
+            | Code::AlreadyExists
+            | Code::PermissionDenied
+            | Code::ResourceExhausted
+            | Code::FailedPrecondition
+            | Code::Aborted
+            | Code::OutOfRange
+            | Code::Unimplemented
+            | Code::Unauthenticated => tracing::info!(?code, reason, duration_us, "refused"),
         }
     }
 }

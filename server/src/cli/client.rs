@@ -20,6 +20,9 @@ const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 /// How long a server of this very process may take to answer.
 const LOCAL_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How an endpoint is written.
+const ENDPOINT_HELP: &str = "write `host:port` or `https://host:port`";
+
 /// A connection that shows its key with each request.
 pub(crate) type Wire = InterceptedService<Channel, Bearer>;
 
@@ -54,11 +57,9 @@ impl Client {
     /// # Errors
     /// When the endpoint is none, nobody answers there, or the key cannot be sent.
     pub(crate) async fn connect(options: &Connection) -> Result<Self, Failure> {
-        let url = url(options);
+        let url = url(options)?;
         let mut endpoint = Endpoint::from_shared(url.clone())
-            .map_err(|_| {
-                Failure::new("endpoint", format!("`{}` is no endpoint", options.endpoint)).help("write `host:port` or `https://host:port`")
-            })?
+            .map_err(|_| Failure::new("endpoint", format!("`{}` is no endpoint", options.endpoint)).help(ENDPOINT_HELP))?
             .connect_timeout(options.timeout)
             .user_agent(concat!("dhow-cli/", env!("CARGO_PKG_VERSION")))
             .map_err(|error| Failure::new("endpoint", error.to_string()))?;
@@ -123,14 +124,23 @@ impl Client {
 }
 
 /// The endpoint with its scheme: TLS where an authority is named or the user says so.
-fn url(options: &Connection) -> String {
+///
+/// # Errors
+/// When the scheme is another one, or contradicts the authority: the key would cross the network in the clear.
+fn url(options: &Connection) -> Result<String, Failure> {
     let endpoint = options.endpoint.trim();
-    if endpoint.contains("://") {
-        endpoint.to_owned()
-    } else if options.tls_ca.is_some() {
-        format!("https://{endpoint}")
-    } else {
-        format!("http://{endpoint}")
+    let tls = options.tls_ca.is_some();
+    match endpoint.split_once("://") {
+        None if tls => Ok(format!("https://{endpoint}")),
+        None => Ok(format!("http://{endpoint}")),
+        Some(("http", _)) if tls => {
+            Err(Failure::new("endpoint", format!("`{endpoint}` is without TLS, but an authority for TLS is named"))
+                .help("write `https://`, or leave out `--tls-ca` and DHOW_TLS_CA"))
+        }
+        Some(("http" | "https", _)) => Ok(endpoint.to_owned()),
+        Some((scheme, _)) => {
+            Err(Failure::new("endpoint", format!("`{endpoint}` is no endpoint: nothing is known of `{scheme}`")).help(ENDPOINT_HELP))
+        }
     }
 }
 

@@ -67,16 +67,47 @@ impl Failure {
                 .help("start one here with `dhow serve`, or try everything out with `dhow demo`")
                 .help("a server elsewhere is named by `--endpoint host:port` or DHOW_ENDPOINT")
         } else if endpoint.starts_with("http://") {
-            failure.help("a server with TLS is reached by `--endpoint https://host:port`")
+            failure.help(TLS_HELP)
+        } else if failure.message.contains("InvalidContentType") {
+            failure.help("the server answers without TLS: it is reached by `--endpoint host:port`, without `--tls-ca`")
         } else {
             failure.help("name the authority that signed the server's certificate by `--tls-ca FILE`")
         }
     }
 }
 
+/// How to go on when it may be that the server has TLS.
+const TLS_HELP: &str = "a server with TLS is reached by `--endpoint https://host:port`";
+
+/// What the transport says when the time of `--timeout` is over; there is no type to tell it by.
+const TIME_IS_OVER: &str = "Timeout expired";
+
+impl Failure {
+    /// A status that no server sent: the transport made it up, because there was no answer. `None`: a server sent it.
+    fn transport(status: &tonic::Status) -> Option<Self> {
+        let again = "a write may have been made all the same: send it again under the same id";
+        if status.code() == tonic::Code::Cancelled && status.message() == TIME_IS_OVER {
+            let failure = Self::new("deadline_exceeded", "no answer came within the time that `--timeout` allows");
+            return Some(failure.help("give it longer, such as `--timeout 60s`").help(again));
+        }
+        let cause = deepest(status.source()?);
+        Some(
+            Self::new("connection", format!("the connection to the server broke: {cause}"))
+                .help("is the server still running?")
+                .help(TLS_HELP)
+                .help(again),
+        )
+    }
+}
+
 impl From<tonic::Status> for Failure {
     fn from(status: tonic::Status) -> Self {
         let details = status.get_error_details();
+        if details.error_info().is_none()
+            && let Some(failure) = Self::transport(&status)
+        {
+            return failure;
+        }
         let code = details.error_info().map_or_else(|| code_name(status.code()).to_owned(), |info| info.reason.clone());
         let mut failure = Self::new(&code, status.message());
         if failure.message.is_empty() {

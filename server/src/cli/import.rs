@@ -30,8 +30,8 @@ const AHEAD: usize = 4;
 The file has one tuple a line; blank lines and // comments are passed over. A file that ends in .yaml or .yml is read as a validation \
 file, and its `relationships` are imported.
 
-The import is not atomic. An interrupted one is resumed by running it again with the id that it printed and the same file: the parts \
-that are in already are passed over.
+The import is not atomic. An interrupted one is resumed by running it again with the id that it printed at first, or was given, and \
+the same file: the parts that are in already are passed over. With --output json, give it an id.
 
 JSON: {\"imported\", \"import_id\", \"token\", \"revision\", ...}.")]
 pub(crate) struct ImportArguments {
@@ -58,6 +58,10 @@ pub(crate) async fn run(arguments: ImportArguments, output: &Output) -> Result<E
     let import_id = arguments.import_id.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
     let source = Source::open(&arguments.file)?;
     let client = Client::connect(&arguments.connection).await?;
+    if arguments.import_id.is_none() && !output.is_json() {
+        // Said first: whoever kills the import cannot be told afterwards.
+        output.remark(&format!("import id {import_id}"));
+    }
     let progress = Progress::bytes(output, source.bytes());
     let (sender, receiver) = mpsc::channel(AHEAD);
     let position = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use dhow_proto::v1;
 
 /// Where a server listens unless it is told otherwise.
-pub(crate) const DEFAULT_ENDPOINT: &str = "http://127.0.0.1:7171";
+pub(crate) const DEFAULT_ENDPOINT: &str = "127.0.0.1:7171";
 
 /// How answers are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -28,10 +28,13 @@ pub(crate) struct OutputOptions {
     pub(crate) output: Format,
 }
 
+/// The longest time that a command waits, in milliseconds: a day. The transport takes no time of any length.
+const TIMEOUT_MAX_MS: u64 = 86_400_000;
+
 /// Which server, which store.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Connection {
-    /// The server: `host:port`, or `https://host:port` for TLS
+    /// The server: `host:port`, or `https://host:port` for TLS, which --tls-ca implies
     #[arg(long, env = "DHOW_ENDPOINT", default_value = DEFAULT_ENDPOINT, help_heading = "Connection")]
     pub(crate) endpoint: String,
     /// The bearer key to show to the server; better given as DHOW_KEY, because other users of a machine can see command lines
@@ -110,7 +113,7 @@ fn parse_consistency(text: &str) -> Result<Consistency, String> {
     }
 }
 
-/// `500ms`, `10s`, `2m`, `1h`; a bare number is seconds.
+/// `500ms`, `10s`, `2m`, `1h`; a bare number is seconds. At least a millisecond, at most a day.
 pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     let refused = || "write a number and its unit, such as 500ms, 10s or 2m".to_owned();
     let digits = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
@@ -123,7 +126,11 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
         "h" => number.checked_mul(3_600_000),
         _ => None,
     };
-    milliseconds.map(Duration::from_millis).ok_or_else(refused)
+    match milliseconds.ok_or_else(refused)? {
+        0 => Err("wait at least 1ms".to_owned()),
+        milliseconds @ 1..=TIMEOUT_MAX_MS => Ok(Duration::from_millis(milliseconds)),
+        _ => Err("wait at most 24h".to_owned()),
+    }
 }
 
 #[cfg(test)]
@@ -136,7 +143,8 @@ mod tests {
         assert_eq!(parse_duration("10s"), Ok(Duration::from_secs(10)));
         assert_eq!(parse_duration("10"), Ok(Duration::from_secs(10)));
         assert_eq!(parse_duration("2m"), Ok(Duration::from_secs(120)));
-        for wrong in ["", "ms", "10 s", "-1s", "1d", "99999999999999999999s"] {
+        assert_eq!(parse_duration("24h"), Ok(Duration::from_secs(86_400)));
+        for wrong in ["", "ms", "10 s", "-1s", "1d", "0", "0ms", "25h", "100000000000h", "99999999999999999999s"] {
             assert!(parse_duration(wrong).is_err(), "{wrong}");
         }
     }

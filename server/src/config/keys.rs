@@ -96,6 +96,11 @@ pub(super) fn ring(raw: Vec<Raw>) -> Result<KeyRing, Placed> {
     Ok(ring)
 }
 
+/// Whether a key may have this name: the log calls the caller by it.
+pub(crate) fn is_name(name: &str) -> bool {
+    (1..=64).contains(&name.chars().count()) && !name.chars().any(|c| c.is_whitespace() || c.is_control())
+}
+
 fn digest(key: &Spanned<String>) -> Result<KeyDigest, KeyProblem> {
     let text = key.get_ref();
     match text.strip_prefix("sha256:") {
@@ -107,7 +112,7 @@ fn digest(key: &Spanned<String>) -> Result<KeyDigest, KeyProblem> {
 
 fn identity(key: Raw) -> Result<Identity, Placed> {
     let name = key.name.get_ref();
-    if name.is_empty() || name.chars().count() > 64 || name.chars().any(|c| c.is_whitespace() || c.is_control()) {
+    if !is_name(name) {
         return Err((Some(key.name.span()), KeyProblem::Name));
     }
     let span = key.stores.span();

@@ -1,7 +1,7 @@
 //! Cursors: where a paged list goes on, bound to everything that its first page was answered from.
 //!
 //! A cursor names the store, the history, the revision, the schema version and the time that the first page was evaluated at, and a
-//! hash of the request; so that all pages together are one list at one moment (design.md, invariant 4). It is checked, not signed:
+//! hash of the request; so that all pages together are one list at one moment (docs/decisions/0006). It is checked, not signed:
 //! it grants nothing that the request would not.
 
 use std::fmt;

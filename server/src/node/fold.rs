@@ -2,7 +2,7 @@
 //!
 //! **Invariants.** An entry is folded only if it continues what is there: revision, images, digest and chain are checked by the engine.
 //! What does not continue is another history, or damage: then the store is loaded anew, once; if the next entry does not fold
-//! either, the store is set aside until the server restarts, and every request to it fails (design.md, invariants 3 and 9). Readers
+//! either, the store is set aside until the server restarts, and every request to it fails (docs/decisions/0006). Readers
 //! take a state and go; they never wait for a writer.
 
 mod load;

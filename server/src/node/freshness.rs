@@ -1,4 +1,4 @@
-//! At which revision a read is answered (design.md, "Freshness").
+//! At which revision a read is answered (docs/decisions/0006).
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Consistency tokens: a position in one history, as a short opaque text.
 //!
 //! A token names a store, a revision and the first bytes of the chain there, so that a position in another history is recognised and
-//! never misread (design.md, invariant 5). It carries no secret and opens nothing; its checksum is there so that a slip of the pen is
+//! never misread (docs/decisions/0006). It carries no secret and opens nothing; its checksum is there so that a slip of the pen is
 //! a malformed token and not another position.
 
 use std::fmt;

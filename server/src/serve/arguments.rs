@@ -16,7 +16,7 @@ pub(crate) struct ServeArguments {
     #[arg(long, env = "DHOW_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Listen here [default: 127.0.0.1:7171; with --ephemeral a free port of 127.0.0.1].
-    #[arg(long, env = "DHOW_LISTEN", value_name = "ADDRESS:PORT")]
+    #[arg(long, env = "DHOW_LISTEN", value_name = "ADDRESS:PORT", value_parser = parse_address)]
     pub(crate) listen: Option<SocketAddr>,
     /// Keep the data in this SQLite file, which is made if it is not there [default: dhow.db].
     #[arg(long, env = "DHOW_DATA", value_name = "FILE", conflicts_with = "ephemeral")]
@@ -30,7 +30,7 @@ pub(crate) struct ServeArguments {
     /// Listen beyond this machine even without keys or TLS: for networks that are trusted themselves.
     #[arg(long, env = "DHOW_INSECURE")]
     pub(crate) insecure: bool,
-    /// Log level (error, warn, info, debug, trace) or filter [default: info].
+    /// Log level of dhow (error, warn, info, debug, trace), or a filter over all parts such as `debug,h2=info` [default: info].
     #[arg(long, env = "DHOW_LOG", value_name = "LEVEL")]
     pub(crate) log: Option<String>,
     /// How log lines look [default: text].
@@ -45,6 +45,10 @@ pub(crate) struct ServeArguments {
     /// Write the address that the server listens on to this file, once it does.
     #[arg(long, value_name = "FILE")]
     pub(crate) port_file: Option<PathBuf>,
+}
+
+fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "write an IP address and a port, such as 127.0.0.1:7171 or [::1]:7171; port 0 takes a free one".to_owned())
 }
 
 impl ServeArguments {

@@ -27,7 +27,7 @@ pub(crate) struct LogError {
 /// # Errors
 /// [`LogError`] when the filter cannot be read.
 pub(crate) fn start(options: &LogOptions) -> Result<(), LogError> {
-    let filter = EnvFilter::try_new(&options.filter).map_err(|_| LogError { filter: options.filter.clone() })?;
+    let filter = EnvFilter::try_new(directives(&options.filter)).map_err(|_| LogError { filter: options.filter.clone() })?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second call (tests run several servers in one process) keeps the first subscriber.
     let _ = match options.format {
@@ -35,6 +35,14 @@ pub(crate) fn start(options: &LogOptions) -> Result<(), LogError> {
         LogFormat::Text => lines.with_target(false).with_ansi(colours()).try_init(),
     };
     Ok(())
+}
+
+/// A bare level is dhow's own. Below `info` the libraries tell every frame of every connection, which hides what was asked for.
+fn directives(filter: &str) -> String {
+    match filter.trim() {
+        level if level.eq_ignore_ascii_case("debug") || level.eq_ignore_ascii_case("trace") => format!("info,dhow={level}"),
+        other => other.to_owned(),
+    }
 }
 
 /// Whether standard error takes colours (NO_COLOR and the like are honoured).

@@ -88,31 +88,24 @@ impl Refusal {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OptionsError {
     /// The configuration file.
-    #[error("{error} [{}]", .error.code())]
-    File {
-        /// What is wrong with it.
-        error: config::ReadError,
-    },
+    #[error(transparent)]
+    File(#[from] config::ReadError),
     /// They would open the server too far.
-    #[error("{refusal} [{}]", .refusal.code())]
-    Refused {
-        /// Why.
-        refusal: Refusal,
-    },
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// The built-in address does not parse: a mistake of the build.
     #[error("the default address cannot be read; name one with --listen")]
     Address,
 }
 
-impl From<config::ReadError> for OptionsError {
-    fn from(error: config::ReadError) -> Self {
-        Self::File { error }
-    }
-}
-
-impl From<Refusal> for OptionsError {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused { refusal }
+impl OptionsError {
+    /// The stable code.
+    pub(crate) const fn code(&self) -> &'static str {
+        match self {
+            Self::File(error) => error.code(),
+            Self::Refused(refusal) => refusal.code(),
+            Self::Address => "address",
+        }
     }
 }
 

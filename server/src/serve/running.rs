@@ -33,25 +33,16 @@ pub(crate) const WRITE_HEALTH: &str = "dhow.v1.write";
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ServeError {
     /// It would have been open to people who were not meant.
-    #[error("{refusal} [{}]", .refusal.code())]
-    Refused {
-        /// Why.
-        refusal: Refusal,
-    },
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// Its TLS files.
-    #[error("{error} [{}]", .error.code())]
-    Tls {
-        /// What is wrong with them.
-        error: TlsError,
-    },
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// Its database.
-    #[error("{error}; {} [{}]", .error.help(), .error.code())]
-    Datastore {
-        /// What is wrong with it.
-        error: DatastoreError,
-    },
+    #[error(transparent)]
+    Datastore(#[from] DatastoreError),
     /// The address is taken, or not this machine's.
-    #[error("cannot listen on {address}; if another server has the port, stop it or choose another with --listen [DH-K040]")]
+    #[error("cannot listen on {address}")]
     Listen {
         /// Where it was to listen.
         address: SocketAddr,
@@ -60,43 +51,42 @@ pub(crate) enum ServeError {
         source: std::io::Error,
     },
     /// The file of `--load`.
-    #[error("{error} [{}]", .error.code())]
-    Seed {
-        /// What is wrong with it.
-        error: SeedError,
-    },
+    #[error(transparent)]
+    Seed(#[from] SeedError),
     /// The reflection service.
-    #[error("the interface's descriptors cannot be read: this build is broken [DH-K041]")]
+    #[error("the interface's descriptors cannot be read: this build is broken")]
     Reflection(#[from] tonic_reflection::server::Error),
     /// The transport.
-    #[error("the server's transport failed [DH-K042]")]
+    #[error("the server's transport failed")]
     Transport(#[from] tonic::transport::Error),
     /// The task that serves.
-    #[error("the server's task ended without a result [DH-K043]")]
+    #[error("the server's task ended without a result")]
     Task(#[from] tokio::task::JoinError),
 }
 
-impl From<Refusal> for ServeError {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused { refusal }
+impl ServeError {
+    /// The stable code.
+    pub(crate) const fn code(&self) -> &'static str {
+        match self {
+            Self::Refused(refusal) => refusal.code(),
+            Self::Tls(error) => error.code(),
+            Self::Datastore(error) => error.code(),
+            Self::Listen { .. } => "DH-K040",
+            Self::Seed(error) => error.code(),
+            Self::Reflection(_) => "DH-K041",
+            Self::Transport(_) => "DH-K042",
+            Self::Task(_) => "DH-K043",
+        }
     }
-}
 
-impl From<TlsError> for ServeError {
-    fn from(error: TlsError) -> Self {
-        Self::Tls { error }
-    }
-}
-
-impl From<DatastoreError> for ServeError {
-    fn from(error: DatastoreError) -> Self {
-        Self::Datastore { error }
-    }
-}
-
-impl From<SeedError> for ServeError {
-    fn from(error: SeedError) -> Self {
-        Self::Seed { error }
+    /// What to do, where the message does not say it.
+    pub(crate) const fn help(&self) -> Option<&'static str> {
+        match self {
+            Self::Datastore(error) => Some(error.help()),
+            Self::Listen { .. } => Some("if another server has the port, stop it or choose another with --listen"),
+            Self::Reflection(_) | Self::Transport(_) | Self::Task(_) => Some("report this"),
+            Self::Refused(_) | Self::Tls(_) | Self::Seed(_) => None,
+        }
     }
 }
 

@@ -208,14 +208,16 @@ impl Worker {
 
     /// What became of a write whose transaction failed: mostly nothing; where the database did not say, its request id tells.
     async fn after_failure(&self, command: &WriteCommand, now: Timestamp, error: DatastoreError) -> Result<Committed, WriteError> {
-        let DatastoreError::CommitUnknown { .. } = &error else { return Err(WriteError::Datastore(error)) };
+        let DatastoreError::CommitUnknown { source } = &error else { return Err(WriteError::Datastore(error)) };
         let request_id = command.request_id.clone();
         match self.datastore.request(self.store, &request_id, now).await {
             Ok(Some(RequestOutcome { payload, written, .. })) if payload == command.payload() => {
                 self.applied(command, Committed { written, record: None, repeated: false }).await
             }
-            // Nothing is kept for a dry run, and nothing was written by it.
-            Ok(Some(_) | None) => Err(WriteError::Datastore(error)),
+            // Nothing is kept for a dry run, and nothing was written by it. So this is known now: nothing is in, and why.
+            Ok(Some(_) | None) => {
+                Err(WriteError::Datastore(DatastoreError::Sql { doing: "commit a transaction", source: Arc::clone(source) }))
+            }
             Err(source) => Err(WriteError::Unknown { request_id, source }),
         }
     }

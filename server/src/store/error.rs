@@ -89,7 +89,7 @@ impl DatastoreError {
             Self::Migrate { .. } => "use a dhow at least as new as the one that wrote this database, and a database that nothing else uses",
             Self::Sql { .. } => "look at the cause, try again, and check the disk",
             Self::Corrupt { .. } => "restore the database from a backup, and report this",
-            Self::CommitUnknown { .. } => "send the write again under the same request id",
+            Self::CommitUnknown { .. } => "look whether it is there, then send it again, a write of tuples under the same request id",
             Self::NoStore { .. } => "list the stores",
             Self::SetAside { .. } => "restore the database from a backup and restart the server, and report this",
             Self::Closed => "connect again",

@@ -20,7 +20,9 @@ fn each_mistake_has_a_code_and_says_what_is_meant() {
         (&["list-subjects", "document:readme#view", "usr"], "unknown_type]", "did you mean `user`?"),
         (&["list-permissions", "documnt:readme", "user:ada"], "unknown_type]", "did you mean `document`?"),
         (&["write", "document:readme#viewer"], "", "document:readme#viewer"),
-        (&["write", "document:readme#owner@team:core"], "subject_not_allowed]", "document#owner"),
+        (&["write", "document:readme#owner@team:core"], "subject_not_allowed]", "allowed: `user`"),
+        (&["write", "document:readme#owner@usr:ada"], "unknown_type]", "did you mean `user`?"),
+        (&["write", "document:readme#viewr@user:ada"], "unknown_relation]", "did you mean `viewer`?"),
         (&["write", "document:readme#viewer@user:ada[nope]"], "", "nope"),
         (&["write", "doc ument:readme#viewer@user:ada"], "", "doc ument"),
         (&["write"], "changes]", "--file"),
@@ -65,11 +67,32 @@ fn nobody_at_the_endpoint_is_said_with_a_way_on() {
     let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     run(&["store", "list", "--endpoint", &address]).fails("connection", "dhow serve");
     run(&["store", "list", "--endpoint", "no endpoint"]).fails("endpoint", "host:port");
+    run(&["store", "list", "--endpoint", "ftp://localhost"]).fails("endpoint", "host:port");
+    run(&["store", "list", "--endpoint", &format!("http://{address}"), "--tls-ca", "absent.pem"]).fails("endpoint", "--tls-ca");
+}
+
+#[test]
+fn a_time_that_is_too_short_or_too_long_is_said() {
+    for (timeout, says) in [("0", "at least 1ms"), ("25h", "at most 24h"), ("100000000000h", "at most 24h"), ("soon", "500ms")] {
+        assert!(run(&["store", "list", "--timeout", timeout]).code(2).stderr.contains(says), "{timeout}");
+    }
+    // A socket that takes connections and never answers: nobody accepts them.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap().to_string();
+    run(&["store", "list", "--endpoint", &address, "--timeout", "50ms"]).fails("deadline_exceeded", "--timeout 60s");
 }
 
 #[test]
 fn a_wrong_command_line_ends_with_the_code_of_errors() {
-    for words in [&["chekc"][..], &["check"], &["list-subjects", "document:readme#view"], &["read", "--output", "yaml"], &[]] {
+    for words in [
+        &["chekc"][..],
+        &["keys", "generate", "--name", "a b"],
+        &["serve", "--listen", "localhost:80"],
+        &["check"],
+        &["list-subjects", "document:readme#view"],
+        &["read", "--output", "yaml"],
+        &[],
+    ] {
         let ran = run(words).code(2);
         assert!(ran.stderr.contains("--help"), "{ran:?}");
     }

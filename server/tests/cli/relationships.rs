@@ -115,7 +115,10 @@ fn an_import_reads_stdin_and_validation_files_and_names_a_wrong_line() {
     let wrong = server.run_with(&["import", "-"], "document:c#owner@user:ada\ndocument:c\n").code(2);
     assert!(wrong.stderr.contains("line 2") && wrong.stderr.contains("--import-id "), "{wrong:?}");
     let refused = server.run_with(&["import", "-"], "document:d#owner@team:core\n").code(2);
-    assert!(refused.stderr.starts_with("error[subject_not_allowed]: ") && !refused.stderr.contains("; ;"), "{refused:?}");
+    // The id is said first, for whoever kills the import; then the refusal, which says what would be taken.
+    assert!(refused.stderr.starts_with("import id "), "{refused:?}");
+    assert!(refused.stderr.contains("\nerror[subject_not_allowed]: ") && refused.stderr.contains("allowed: `user`; "), "{refused:?}");
+    assert!(!server.run_with(&["import", "-", "--import-id", "mine"], "").code(0).stderr.contains("import id"));
 }
 
 #[test]

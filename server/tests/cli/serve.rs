@@ -81,7 +81,11 @@ fn a_mistake_in_the_configuration_is_told_with_its_place() {
     let folder = tempfile::tempdir().unwrap();
     let path = file(folder.path(), "dhow.toml", "adress = \"127.0.0.1:0\"\n");
     let refused = run(&["serve", "--config", &path]).code(2);
-    assert!(refused.stderr.contains("dhow.toml:1:1: unknown key `adress`; did you mean `address`? [DH-K002]"), "{refused:?}");
+    assert!(
+        refused.stderr.contains("error[DH-K002]: ")
+            && refused.stderr.contains("dhow.toml:1:1: unknown key `adress`; did you mean `address`?"),
+        "{refused:?}"
+    );
     let absent = run(&["serve", "--config", "absent.toml"]).code(2);
     assert!(absent.stderr.contains("absent.toml") && absent.stderr.contains("[DH-K005]"), "{absent:?}");
 }
