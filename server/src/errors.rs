@@ -242,12 +242,15 @@ fn told_datastore(error: &DatastoreError) -> Told {
         DatastoreError::Open { .. }
         | DatastoreError::File { .. }
         | DatastoreError::InUse { .. }
+        | DatastoreError::NotOurs { .. }
         | DatastoreError::Setting { .. }
         | DatastoreError::Migrate { .. }
         | DatastoreError::Sql { .. }
         | DatastoreError::CommitUnknown { .. }
         | DatastoreError::Closed => Told::new(Code::Unavailable, code, help).retry(LATER),
-        DatastoreError::Corrupt { .. } | DatastoreError::SetAside { .. } => Told::new(Code::DataLoss, code, help),
+        DatastoreError::Corrupt { .. } | DatastoreError::Damaged { .. } | DatastoreError::SetAside { .. } => {
+            Told::new(Code::DataLoss, code, help)
+        }
     }
 }
 

@@ -65,6 +65,8 @@ fn databases() -> Vec<Row<DatastoreError>> {
         (DatastoreError::Corrupt { table: "log", store, problem: "p".into() }, Code::DataLoss, "DH-D007", None),
         (DatastoreError::CommitUnknown { source: broken() }, Code::Unavailable, "DH-D008", None),
         (DatastoreError::NoStore { store }, Code::NotFound, "DH-D009", Some("store")),
+        (DatastoreError::Damaged { doing: "read", source: broken() }, Code::DataLoss, "DH-D012", None),
+        (DatastoreError::NotOurs { path: path() }, Code::Unavailable, "DH-D013", None),
         (DatastoreError::SetAside { store, problem: "p".into() }, Code::DataLoss, "DH-D010", None),
     ]
 }

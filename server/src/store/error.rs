@@ -50,6 +50,16 @@ pub(crate) enum DatastoreError {
         #[source]
         source: Arc<sqlx::Error>,
     },
+    /// The database file itself is malformed.
+    #[error("the database file is damaged: this was found while it was asked to {doing}")]
+    Damaged {
+        doing: &'static str,
+        #[source]
+        source: Arc<sqlx::Error>,
+    },
+    /// The database is not dhow's.
+    #[error("the database `{path}` belongs to another program")]
+    NotOurs { path: PathBuf },
     /// The store is not in the database.
     #[error("store {store} does not exist")]
     NoStore { store: StoreId },
@@ -76,6 +86,8 @@ impl DatastoreError {
             Self::NoStore { .. } => "DH-D009",
             Self::SetAside { .. } => "DH-D010",
             Self::Closed => "DH-D011",
+            Self::Damaged { .. } => "DH-D012",
+            Self::NotOurs { .. } => "DH-D013",
         }
     }
 
@@ -93,13 +105,25 @@ impl DatastoreError {
             Self::NoStore { .. } => "list the stores",
             Self::SetAside { .. } => "restore the database from a backup and restart the server, and report this",
             Self::Closed => "connect again",
+            Self::Damaged { .. } => "restore the database from a backup, and look at the disk",
+            Self::NotOurs { .. } => "name another file; dhow makes its own",
         }
     }
 
     /// A failed statement.
     pub(crate) fn sql(doing: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
-        move |source| Self::Sql { doing, source: Arc::new(source) }
+        move |source| {
+            let damaged = is_damage(&source);
+            let source = Arc::new(source);
+            if damaged { Self::Damaged { doing, source } } else { Self::Sql { doing, source } }
+        }
     }
+}
+
+/// Whether SQLite found its file malformed: `SQLITE_CORRUPT` or `SQLITE_NOTADB`, the low byte of the extended code.
+fn is_damage(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+    matches!(code.map(|code| code & 0xff), Some(11 | 26))
 }
 
 /// A store cannot be made.

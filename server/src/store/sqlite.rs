@@ -72,6 +72,7 @@ impl SqliteStore {
 
     async fn at(place: Place, lock: Option<File>) -> Result<Self, DatastoreError> {
         let mut connection = place.connect().await?;
+        connect::claim(&mut connection, &place).await?;
         connect::migrate(&mut connection).await?;
         let readers = match &place {
             Place::File(_) => Some(Readers::open(place.clone()).await?),

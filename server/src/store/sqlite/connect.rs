@@ -95,6 +95,24 @@ pub(super) async fn assert_settings(connection: &mut SqliteConnection, settings:
     Ok(())
 }
 
+/// What SQLite's header calls dhow's databases (`PRAGMA application_id`): "dhow" in ASCII.
+const APPLICATION_ID: i32 = 0x6468_6f77;
+
+/// Makes a new database dhow's own; refuses one that has tables of somebody else.
+pub(super) async fn claim(connection: &mut SqliteConnection, place: &Place) -> Result<(), DatastoreError> {
+    let failed = || DatastoreError::sql("see whose database it is");
+    let id: i32 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *connection).await.map_err(failed())?;
+    if id == APPLICATION_ID {
+        return Ok(());
+    }
+    let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema").fetch_one(&mut *connection).await.map_err(failed())?;
+    if id != 0 || tables != 0 {
+        return Err(DatastoreError::NotOurs { path: place.path().to_owned() });
+    }
+    let claimed = sqlx::query("PRAGMA application_id = 0x64686f77").execute(&mut *connection).await;
+    claimed.map(|_| ()).map_err(DatastoreError::sql("make the database dhow's"))
+}
+
 /// Brings the tables to this build's form; refuses those of a newer build.
 pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), DatastoreError> {
     match MIGRATIONS.run(connection).await {

@@ -147,3 +147,40 @@ async fn what_cannot_be_opened_says_why() {
     assert_eq!(SqliteStore::open(&text).await.unwrap_err().code(), "DH-D001");
     assert_eq!(SqliteStore::open(folder.path()).await.unwrap_err().code(), "DH-D001");
 }
+
+#[tokio::test]
+async fn another_programs_database_is_refused_and_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("dhow.db");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+    let mut other = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+    sqlx::query("CREATE TABLE theirs (a)").execute(&mut other).await.unwrap();
+    let refused = open_in(&folder).await.unwrap_err();
+    assert!(matches!(&refused, DatastoreError::NotOurs { path } if path.ends_with("dhow.db")), "{refused:?}");
+    let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema").fetch_one(&mut other).await.unwrap();
+    assert_eq!(tables, 1);
+}
+
+#[tokio::test]
+async fn malformed_pages_are_told_as_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, path) = {
+        let database: Arc<dyn Datastore> = Arc::new(open_in(&folder).await.unwrap());
+        let tenant = Tenant::new(&database).await;
+        for round in 0..20 {
+            tenant.write(round, [create(&format!("doc:{round}#viewer@user:{}", "x".repeat(900)))]).await.unwrap();
+        }
+        database.close().await;
+        (tenant.store, folder.path().join("dhow.db"))
+    };
+    // All pages but the first ones, which say what tables there are.
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes.iter_mut().skip(16 * 4_096).for_each(|byte| *byte = 0x5a);
+    std::fs::write(&path, &bytes).unwrap();
+    let mut codes = Vec::new();
+    match open_in(&folder).await {
+        Err(error) => codes.push(error.code()),
+        Ok(database) => codes.extend(database.log(store, 0, 100).await.err().map(|error| error.code())),
+    }
+    assert_eq!(codes, ["DH-D012"]);
+}
