@@ -155,7 +155,13 @@ impl Node {
     pub(crate) async fn create_store(&self, name: &str) -> Result<StoreInfo, CreateStoreError> {
         let id = StoreId(*uuid::Uuid::new_v4().as_bytes());
         let info = StoreInfo { id, name: name.to_owned(), created_at: self.clock.now() };
-        self.datastore.create_store(&info).await?;
+        match self.datastore.create_store(&info).await {
+            // The database did not say whether it is there, and is asked: one that nobody knew of would keep its name for good.
+            Err(CreateStoreError::Datastore(error @ DatastoreError::CommitUnknown { .. })) => {
+                self.datastore.find_store(StoreKey::Id(id)).await?.ok_or(error)?;
+            }
+            told => told?,
+        }
         self.directory.add(info.clone());
         Ok(info)
     }
@@ -165,14 +171,19 @@ impl Node {
     /// # Errors
     /// When it is not there, or the database fails.
     pub(crate) async fn delete_store(&self, store: StoreId) -> Result<(), DatastoreError> {
-        if !self.datastore.delete_store(store).await? {
-            return Err(DatastoreError::NoStore { store });
-        }
+        let was_there = match self.datastore.delete_store(store).await {
+            // The database did not say whether it is gone, and is asked: one that is must not be answered from memory.
+            Err(error @ DatastoreError::CommitUnknown { .. }) => match self.datastore.find_store(StoreKey::Id(store)).await? {
+                Some(_) => return Err(error),
+                None => true,
+            },
+            told => told?,
+        };
         self.directory.remove(store);
         if let Some((_, slot)) = self.slots.remove(&store) {
             slot.close();
         }
-        Ok(())
+        if was_there { Ok(()) } else { Err(DatastoreError::NoStore { store }) }
     }
 
     /// Moves a store's clock forward, for tests of applications.

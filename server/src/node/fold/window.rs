@@ -18,8 +18,9 @@ impl Fold {
     /// # Errors
     /// When the log cannot be read or does not un-fold.
     pub(in crate::node) async fn extend_back_to(&self, revision: u64) -> Result<(), DatastoreError> {
-        let _turn = self.turn.lock().await;
         loop {
+            // Taken anew for each page, so that a write waits for one page at most.
+            let _turn = self.turn.lock().await;
             let (oldest, room) = {
                 let seen = self.seen()?;
                 (seen.history.oldest(), seen.history.has_room_for(Timestamp::MAX))

@@ -119,3 +119,14 @@ async fn a_write_that_hits_a_defect_is_not_the_last_one() {
     assert_eq!((outcome.token.revision, outcome.repeated), (2, false));
     assert_eq!(tuples(&bench.newest().await), ["doc:1#viewer@user:ada"]);
 }
+
+#[tokio::test]
+async fn a_store_made_or_removed_without_an_answer_is_looked_up() {
+    let bench = Bench::new().await;
+    bench.faulty.lose_stores.store(true, std::sync::atomic::Ordering::SeqCst);
+    bench.node.create_store("other").await.unwrap();
+    assert_eq!(bench.node.resolve("other").await.unwrap().name, "other");
+    bench.node.delete_store(bench.store).await.unwrap();
+    assert_eq!(bench.read(Consistency::MinimizeLatency).await.unwrap_err().code(), "DH-D009");
+    assert_eq!(bench.node.resolve("main").await.unwrap_err().code(), "DH-R010");
+}

@@ -1,7 +1,7 @@
 //! A database that fails where a test wants it to, and that can be exchanged for another one while a node has it.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -49,6 +49,8 @@ pub(super) struct Faulty {
     pub(super) log_faults: Mutex<VecDeque<LogFault>>,
     pub(super) heads_read: AtomicUsize,
     pub(super) loads: AtomicUsize,
+    /// Whether the connection is lost after a store was made or removed, before the database says so.
+    pub(super) lose_stores: AtomicBool,
     /// Each load takes a permit before it ends.
     pub(super) load_gate: Semaphore,
 }
@@ -62,6 +64,7 @@ impl Faulty {
             log_faults: Mutex::default(),
             heads_read: none(),
             loads: none(),
+            lose_stores: AtomicBool::new(false),
             load_gate: Semaphore::new(Semaphore::MAX_PERMITS),
         }
     }
@@ -73,6 +76,10 @@ impl Faulty {
     /// Puts another database in place, as a restored backup or a promoted standby would.
     pub(super) fn exchange(&self, other: Arc<dyn Datastore>) {
         *self.inner.lock().unwrap() = other;
+    }
+
+    fn told<T>(&self, outcome: T) -> Result<T, DatastoreError> {
+        if self.lose_stores.load(Ordering::SeqCst) { Err(DatastoreError::CommitUnknown { source: lost() }) } else { Ok(outcome) }
     }
 
     /// Makes loads wait.
@@ -100,7 +107,8 @@ impl Datastore for Faulty {
     }
 
     async fn create_store(&self, info: &StoreInfo) -> Result<(), CreateStoreError> {
-        self.inner().create_store(info).await
+        self.inner().create_store(info).await?;
+        Ok(self.told(())?)
     }
 
     async fn find_store(&self, key: StoreKey<'_>) -> Result<Option<StoreInfo>, DatastoreError> {
@@ -112,7 +120,7 @@ impl Datastore for Faulty {
     }
 
     async fn delete_store(&self, store: StoreId) -> Result<bool, DatastoreError> {
-        self.inner().delete_store(store).await
+        self.told(self.inner().delete_store(store).await?)
     }
 
     async fn head(&self, store: StoreId) -> Result<Head, DatastoreError> {
