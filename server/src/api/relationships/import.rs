@@ -2,6 +2,8 @@
 //!
 //! A stream is cut into parts by count and bytes, whatever its messages are; a part is a write whose request id is made of the import's
 //! id and the part's number. So when the same stream is sent again under the same id, the parts that are in get their first answer.
+//! The rest that comes last has its length in its request id, too: a client that goes away in the middle looks like one that is done
+//! (the transport reports a cancelled request stream as ended), and what it left must not stand for the full part of the next attempt.
 
 use std::collections::BTreeMap;
 
@@ -82,7 +84,8 @@ impl Api {
             for (i, tuple) in tuples.into_iter().enumerate() {
                 let tuple = convert::tuple(tuple).map_err(|error| ApiError::from(error.within(format!("tuples[{i}]"))))?;
                 if import.is_full_before(&tuple) {
-                    self.write_part(import).await?;
+                    let name = format!("{}/{}", import.id, import.parts);
+                    self.write_part(import, name).await?;
                     let answer = self.import_progress(import, false).await?;
                     if progress.send(Ok(answer)).await.is_err() {
                         return Ok(());
@@ -90,7 +93,6 @@ impl Api {
                 }
                 import.add(tuple);
             }
-            // A stream that breaks off is not finished: what is full is in, the rest comes when it is sent again.
             let Some(request) = requests.next().await.transpose()? else { break };
             for (field, text) in [("store", &request.store), ("import_id", &request.import_id)] {
                 if !text.is_empty() {
@@ -99,7 +101,8 @@ impl Api {
             }
             tuples = request.tuples;
         }
-        self.write_part(import).await?;
+        let name = format!("{}/{}-{}", import.id, import.parts, import.pending);
+        self.write_part(import, name).await?;
         let answer = self.import_progress(import, true).await?;
         // Nobody listens any more: it is in all the same.
         let _ = progress.send(Ok(answer)).await;
@@ -114,10 +117,10 @@ impl Api {
         Ok(v1::ImportResponse { answered_at, imported: import.imported, done, import_id: import.id.clone() })
     }
 
-    /// Writes the part that has been filled. One that makes too large an entry, because of what was there before, is cut in two.
-    async fn write_part(&self, import: &mut Import) -> Result<(), ApiError> {
+    /// Writes the part that has been filled, under the request id `name`. One that makes too large an entry, because of what was there
+    /// before, is cut in two.
+    async fn write_part(&self, import: &mut Import, name: String) -> Result<(), ApiError> {
         let part: Vec<Tuple> = std::mem::take(&mut import.part).into_values().collect();
-        let name = format!("{}/{}", import.id, import.parts);
         let mut waiting = vec![(name, part)];
         while let Some((name, mut part)) = waiting.pop() {
             let command = WriteCommand {
