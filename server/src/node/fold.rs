@@ -231,7 +231,7 @@ impl Fold {
                 return self.heal(turn, &format!("the log has no entry behind revision {after}, its head is at {revision}")).await;
             }
             for record in &records {
-                if let Err(error) = self.fold(record) {
+                if let Err(error) = self.fold(record).await {
                     return self.heal(turn, &told(&error)).await;
                 }
                 *turn = false;
@@ -241,9 +241,17 @@ impl Fold {
     }
 
     /// Folds the next entry.
-    fn fold(&self, record: &LogRecord) -> Result<(), FoldError> {
+    async fn fold(&self, record: &LogRecord) -> Result<(), FoldError> {
         let head = self.seen.read().unwrap_or_else(PoisonError::into_inner).history.head().clone();
-        let next = head.apply(&record.entry)?;
+        let next = match &record.entry.body {
+            Body::Changes(_) => head.apply(&record.entry)?,
+            Body::Schema(_) => {
+                // A schema is compiled on a thread for such work: checks must not wait for it.
+                let (state, entry) = (head.clone(), Arc::clone(&record.entry));
+                let applied = tokio::task::spawn_blocking(move || state.apply(&entry)).await;
+                applied.unwrap_or_else(|_| head.apply(&record.entry))?
+            }
+        };
         let revision = next.revision();
         if next.position().chain != record.chain {
             return Err(FoldError::Chain { revision });
@@ -337,7 +345,7 @@ impl Follower for Fold {
         if let Some(record) = record
             && record.entry.revision == self.progress().revision + 1
         {
-            match self.fold(record) {
+            match self.fold(record).await {
                 Ok(()) => *turn = false,
                 Err(error) => return self.heal(&mut turn, &told(&error)).await,
             }

@@ -22,7 +22,7 @@ use std::path::Path;
 use std::sync::{Mutex as PlainMutex, PoisonError};
 
 use async_trait::async_trait;
-use dhow_engine::entry::StoreId;
+use dhow_engine::entry::{SchemaSource, StoreId};
 use dhow_engine::time::Timestamp;
 use dhow_schema::{Compilation, CompileError};
 use sqlx::{Connection, SqliteConnection};
@@ -88,6 +88,12 @@ impl SqliteStore {
             None => Ok(Reader::Only(self.writer.lock().await)),
         }
     }
+}
+
+/// Compiles a schema on a thread for such work: the largest take some hundred milliseconds, and checks must not wait for them.
+async fn compile(source: SchemaSource) -> Result<Compilation, DatastoreError> {
+    // It fails when the server is stopping, or by a panic, which the log has told of.
+    tokio::task::spawn_blocking(move || source.compile()).await.map_err(|_| DatastoreError::Closed)
 }
 
 /// Closes a connection. What is committed is on disk already; closing only tidies up.
@@ -168,7 +174,7 @@ impl Datastore for SqliteStore {
     }
 
     async fn write_schema(&self, store: StoreId, now: Timestamp, command: &SchemaCommand) -> Result<SchemaCommitted, SchemaWriteError> {
-        let Compilation { schema, diagnostics, .. } = command.source.compile();
+        let Compilation { schema, diagnostics, .. } = compile(command.source.clone()).await?;
         let Some(next) = schema else {
             return Err(SchemaWriteError::Wrong { problem: CompileError { diagnostics }.to_string() });
         };

@@ -18,6 +18,7 @@ use super::super::decide::SchemaInForce;
 use super::super::error::DatastoreError;
 use super::super::schema_command::{SchemaCommand, SchemaCommitted, SchemaWriteError};
 use super::super::{Head, SchemaRecord};
+use super::compile;
 use super::heads::{read_head, write_head};
 use super::read::SELECT_SCHEMA;
 use super::rows::{Reading, sql_number};
@@ -53,7 +54,7 @@ impl SchemaCache {
             return Ok(schema);
         }
         let record = read(connection, store, key, version).await?;
-        let schema = record.source.compile().schema;
+        let schema = compile(record.source).await?.schema;
         let schema = schema.map_or(SchemaInForce::Unreadable { version }, |schema| SchemaInForce::Compiled(Arc::new(schema)));
         let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
         if compiled.len() >= CACHED && !compiled.contains_key(&store) {
