@@ -42,6 +42,30 @@ async fn a_restored_backup_is_noticed_and_tokens_of_the_lost_revisions_are_not_m
 }
 
 #[tokio::test]
+async fn an_old_dump_of_the_same_history_is_noticed_by_its_head() {
+    let bench = Bench::new().await;
+    let dump = database().await;
+    dump.create_store(&bench.node.resolve("main").await.unwrap()).await.unwrap();
+    let command = SchemaCommand {
+        source: SchemaSource::native(SCHEMA),
+        expected_version: None,
+        allow_orphans: false,
+        actor: "tester".into(),
+        dry_run: false,
+    };
+    dump.write_schema(bench.store, noon(), &command).await.unwrap();
+    dump.write(bench.store, noon(), &[touch_as("doc:1#viewer@user:ada", "one")]).await.unwrap();
+    let kept = bench.node.write(bench.store, touch_as("doc:1#viewer@user:ada", "one"), None).await.unwrap().token;
+    let lost = bench.touch("doc:2#viewer@user:ada").await;
+    bench.faulty.exchange(dump);
+    let point = bench.read(Consistency::FullyConsistent).await.unwrap();
+    assert_eq!((point.token, tuples(&point)), (kept, vec!["doc:1#viewer@user:ada".to_owned()]));
+    assert_eq!(bench.read(Consistency::AtLeastAsFresh(kept)).await.unwrap().note, None);
+    let error = bench.read(Consistency::AtLeastAsFresh(lost)).await.unwrap_err();
+    assert!(matches!(error, ReadError::TooNew { revision: 3, head: 2 }), "{error}");
+}
+
+#[tokio::test]
 async fn a_write_onto_another_history_is_not_folded_onto_the_old_one() {
     let bench = Bench::new().await;
     bench.touch("doc:1#viewer@user:ada").await;
