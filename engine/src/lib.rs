@@ -14,5 +14,6 @@ pub mod state;
 pub mod time;
 pub mod tuple;
 pub mod validate;
+pub mod words;
 
 mod suggest;

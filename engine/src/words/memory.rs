@@ -1,0 +1,55 @@
+//! Memory that somebody else provides.
+
+/// Bytes that stay where they are and what they are for as long as somebody holds them: a mapped file, a downloaded one, a constant.
+///
+/// Every call gives the same bytes. Whoever maps a file sees to it that nobody writes into it or cuts it meanwhile (snapshot files are
+/// written under another name and renamed when whole, never changed in place).
+pub trait Bytes: Send + Sync {
+    /// All of them.
+    fn bytes(&self) -> &[u8];
+}
+
+impl Bytes for Vec<u8> {
+    fn bytes(&self) -> &[u8] {
+        self
+    }
+}
+
+impl Bytes for &'static [u8] {
+    fn bytes(&self) -> &[u8] {
+        self
+    }
+}
+
+/// A copy of bytes at an address that is a multiple of 8, which a `Vec<u8>` does not promise.
+pub struct AlignedBytes {
+    blocks: Vec<u64>,
+    /// How many of the blocks' bytes are meant.
+    bytes: usize,
+}
+
+impl AlignedBytes {
+    /// Copies `bytes`. O(bytes).
+    #[must_use]
+    pub fn copy_of(bytes: &[u8]) -> Self {
+        let mut blocks = vec![0_u64; bytes.len().div_ceil(size_of::<u64>())];
+        let room: &mut [u8] = bytemuck::must_cast_slice_mut(&mut blocks);
+        if let Some((meant, _)) = room.split_at_mut_checked(bytes.len()) {
+            meant.copy_from_slice(bytes);
+        }
+        Self { blocks, bytes: bytes.len() }
+    }
+}
+
+impl Bytes for AlignedBytes {
+    fn bytes(&self) -> &[u8] {
+        let room: &[u8] = bytemuck::must_cast_slice(&self.blocks);
+        room.get(..self.bytes).unwrap_or(room)
+    }
+}
+
+impl std::fmt::Debug for AlignedBytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AlignedBytes").field("bytes", &self.bytes).finish_non_exhaustive()
+    }
+}
