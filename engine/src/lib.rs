@@ -10,6 +10,7 @@ pub mod filter;
 pub mod history;
 pub mod limits;
 pub mod schema_version;
+pub mod snapshot;
 pub mod state;
 pub mod time;
 pub mod tuple;
