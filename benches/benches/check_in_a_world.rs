@@ -18,6 +18,7 @@ use dhow_benches::yardstick::Yardstick;
 use dhow_engine::digest::Digest;
 use dhow_engine::entry::{SchemaSource, StoreId};
 use dhow_engine::eval::{Decision, Evaluator};
+use dhow_engine::search::Prepared;
 use dhow_engine::state::{Position, State};
 use dhow_engine::time::Timestamp;
 use dhow_schema::value::Context;
@@ -60,25 +61,33 @@ fn check_in_a_world(criterion: &mut Criterion) {
         let schema = SchemaSource::native(SCHEMA).compile().schema.unwrap();
         let context = Context::new();
         let evaluator = Evaluator::new(&schema, &state, Timestamp::MIN, &context);
+        let plain = |question: &Question| evaluator.check(&question.key).unwrap() == Decision::Allowed;
+        let prepared = Prepared::new(&state, schema.clone().into()).unwrap();
+        let evaluator = prepared.evaluator(Timestamp::MIN, &context);
         let check = |question: &Question| evaluator.check(&question.key).unwrap() == Decision::Allowed;
+        eprintln!("{} tuples: {:?}, {} bytes a tuple", state.len(), state.accounts(), state.accounts().total() / state.len());
         // A figure of an evaluator that is wrong is none.
-        assert!(questions.iter().step_by(400).all(|question| check(question) == question.allowed));
+        assert!(questions.iter().all(|question| check(question) == question.allowed));
+        assert!(questions.iter().step_by(400).all(|question| plain(question) == question.allowed));
 
         let uniform: Vec<&Question> = questions.iter().collect();
         let zipf: Vec<&Question> = zipf_places(questions.len(), QUESTIONS).into_iter().filter_map(|place| questions.get(place)).collect();
         let mut group = criterion.benchmark_group("check_in_a_world");
         group.sample_size(20);
         for (mix, questions) in [("uniform", uniform), ("zipf", zipf)] {
-            let (y, plain) = (Mean::default(), Mean::default());
+            let (y, fast, slow) = (Mean::default(), Mean::default(), Mean::default());
             let probe = |question: &Question| yardstick.probe(&question.object, &question.subject);
             group.bench_function(BenchmarkId::new(format!("yardstick, {mix}"), size), |bencher| {
                 bencher.iter_custom(|iterations| y.measure(&questions, iterations, probe));
             });
             group.bench_function(BenchmarkId::new(format!("plain evaluator, {mix}"), size), |bencher| {
-                bencher.iter_custom(|iterations| plain.measure(&questions, iterations, check));
+                bencher.iter_custom(|iterations| slow.measure(&questions, iterations, plain));
             });
-            let (y, plain) = (y.nanoseconds(), plain.nanoseconds());
-            eprintln!("{size} tuples, {mix}: Y {y:.0} ns; plain evaluator {plain:.0} ns, {:.1} Y", plain / y);
+            group.bench_function(BenchmarkId::new(format!("evaluator, {mix}"), size), |bencher| {
+                bencher.iter_custom(|iterations| fast.measure(&questions, iterations, check));
+            });
+            let (y, fast, slow) = (y.nanoseconds(), fast.nanoseconds(), slow.nanoseconds());
+            eprintln!("{size} tuples, {mix}: Y {y:.0} ns; evaluator {fast:.0} ns, {:.2} Y; circuit {slow:.0} ns, {:.1} Y", fast / y, slow / y);
         }
         group.finish();
     }

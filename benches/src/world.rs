@@ -355,7 +355,7 @@ mod tests {
             assert_eq!(evaluator.check(&question.key).unwrap(), expected, "{}", question.key);
         }
         // What the yardstick can decide by itself are the direct viewers.
-        let yardstick = Yardstick::of(&state.scan(&Default::default(), None).map(|tuple| (**tuple).clone()).collect::<Vec<_>>());
+        let yardstick = Yardstick::of(&state.scan(&Default::default(), None).map(|tuple| (*tuple).clone()).collect::<Vec<_>>());
         let direct = questions.iter().filter(|question| yardstick.probe(&question.object, &question.subject)).count();
         assert!(direct > 0 && questions.iter().all(|question| question.allowed || !yardstick.probe(&question.object, &question.subject)));
     }

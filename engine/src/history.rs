@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::state::State;
+use crate::state::{State, Summary};
 use crate::time::Timestamp;
 
 /// How much a [`History`] keeps. What exceeds one bound goes, oldest first; the head always stays.
@@ -24,7 +24,7 @@ impl Default for Window {
     }
 }
 
-/// States of consecutive revisions up to the head. They share what did not change between them.
+/// States of consecutive revisions up to the head. The graph of the head has the edges of all of them.
 #[derive(Debug, Clone)]
 pub struct History {
     window: Window,
@@ -37,7 +37,7 @@ pub struct History {
 /// A state before the head.
 #[derive(Debug, Clone)]
 struct Older {
-    state: State,
+    summary: Summary,
     /// How many changes lead to the state after it.
     changes: usize,
 }
@@ -112,24 +112,24 @@ impl History {
     /// The oldest revision that can be read.
     #[must_use]
     pub fn oldest(&self) -> u64 {
-        self.older.front().map_or(&self.head, |older| &older.state).revision()
+        self.older.front().map_or_else(|| self.head.summary(), |older| &older.summary).position().revision
     }
 
     /// The state at one revision. O(1).
     ///
     /// # Errors
     /// When the revision is outside the window.
-    pub fn at(&self, revision: u64) -> Result<&State, HistoryError> {
+    pub fn at(&self, revision: u64) -> Result<State, HistoryError> {
         let (oldest, head) = (self.oldest(), self.head.revision());
         if revision > head {
             return Err(HistoryError::BeyondHead { revision, head });
         }
         let too_old = HistoryError::TooOld { revision, oldest };
         if revision == head {
-            return Ok(&self.head);
+            return Ok(self.head.clone());
         }
         let at = revision.checked_sub(oldest).and_then(|at| usize::try_from(at).ok()).ok_or(too_old)?;
-        self.older.get(at).map(|older| &older.state).ok_or(too_old)
+        self.older.get(at).map(|older| self.head.earlier(older.summary.clone())).ok_or(too_old)
     }
 
     /// Takes the state after `changes` more changes as the head, and lets go of what the window no longer holds.
@@ -140,7 +140,8 @@ impl History {
         if next.revision() != self.head.revision() + 1 {
             return Err(NotNext { head: self.head.revision(), found: next.revision() });
         }
-        self.older.push_back(Older { state: std::mem::replace(&mut self.head, next), changes });
+        let previous = std::mem::replace(&mut self.head, next);
+        self.older.push_back(Older { summary: previous.summary().clone(), changes });
         self.changes = self.changes.saturating_add(changes);
         self.trim();
         Ok(())
@@ -156,10 +157,24 @@ impl History {
         if revision + 1 != self.oldest() {
             return Err(NotNext { head: self.oldest(), found: revision });
         }
-        self.older.push_front(Older { state: previous, changes });
+        self.older.push_front(Older { summary: previous.summary().clone(), changes });
+        // The one before knows how the edges were before it; what is newer it has from the head.
+        self.head = previous.earlier(self.head.summary().clone());
         self.changes = self.changes.saturating_add(changes);
         self.trim();
         Ok(self.oldest() == revision)
+    }
+
+    /// Puts the same head in place with its memory in order ([`crate::state::Rebuild`]).
+    ///
+    /// # Errors
+    /// When the state is of another revision than the head; nothing changes then.
+    pub fn replace_head(&mut self, head: State) -> Result<(), NotNext> {
+        if head.revision() != self.head.revision() {
+            return Err(NotNext { head: self.head.revision(), found: head.revision() });
+        }
+        self.head = head;
+        Ok(())
     }
 
     /// Whether one more state could fit in front, whose successor was replaced at `time`: what [`History::push_older`] will say, for a
@@ -187,7 +202,7 @@ impl History {
     /// When the oldest state was replaced.
     fn second_time(&self) -> Option<Timestamp> {
         self.older.front()?;
-        Some(self.older.get(1).map_or(&self.head, |older| &older.state).position().time)
+        Some(self.older.get(1).map_or_else(|| self.head.summary(), |older| &older.summary).position().time)
     }
 }
 

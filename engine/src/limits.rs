@@ -37,3 +37,7 @@ pub const MAX_EXPLANATION_STEPS: usize = 1_000;
 
 /// Deepest step of an explanation; deeper ones stand at this depth.
 pub const MAX_EXPLANATION_DEPTH: usize = 40;
+
+/// Most classes of tuples in one store: combinations of object type, relation, subject type and subject relation. A bound of the
+/// graph's records.
+pub const MAX_CLASSES: u32 = 1 << 20;

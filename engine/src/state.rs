@@ -3,28 +3,35 @@
 //! **Invariants.** A state is a value: [`State::apply`] makes the next one and leaves this one as it is; both share what did not
 //! change. It takes an entry only if the entry continues it: revision, time, images before, schema numbers, digest and chain. So
 //! two states with the same chain are equal, and a lost, repeated or misapplied entry is caught at that entry. A state does not know
-//! the log it came from, and interns only the names of written tuples.
+//! the log it came from.
+//!
+//! The tuples are in a [graph](crate::graph) of small integers; here they are tuples again.
 //!
 //! Cost: a change O(log n), a copy O(1), a scan O(log n + found).
 
 use std::fmt;
 use std::sync::Arc;
 
-use dhow_schema::ir::Name;
-use imbl::{OrdMap, OrdSet};
+use dhow_schema::ir::Schema;
+use imbl::OrdMap;
 
 use crate::digest::Digest;
 use crate::entry::{Body, Chain, Change, Entry, StoreId};
+use crate::graph::build::GraphBuilder;
+use crate::graph::vocabulary::Vocabulary;
+use crate::graph::{ChangeError, Graph};
 use crate::schema_version::{SchemaVersion, WrittenSchema};
 use crate::time::Timestamp;
-use crate::tuple::{ObjectRef, Subject, Tuple, TupleCaveat, TupleKey};
-use index::{ByObject, BySubject, Index};
+use crate::tuple::{Tuple, TupleKey};
 
+pub use accounts::Accounts;
 pub use error::{FoldError, SchemaLookupError};
+pub use rebuild::{Part, Rebuild};
 pub use shapes::{Shape, ShapeCounts};
 
+mod accounts;
 mod error;
-mod index;
+mod rebuild;
 mod scan;
 mod shapes;
 
@@ -47,27 +54,92 @@ impl Position {
     }
 }
 
-/// A store at one revision. Cheap to clone.
-#[derive(Clone)]
-pub struct State {
+/// What a state is besides its tuples.
+#[derive(Debug, Clone)]
+pub(crate) struct Summary {
     store: StoreId,
     position: Position,
     digest: Digest,
-    by_object: Index<ByObject>,
-    by_subject: Index<BySubject>,
+    tuples: usize,
     shapes: ShapeCounts,
     schemas: OrdMap<u64, Arc<SchemaVersion>>,
-    names: OrdSet<Name>,
+}
+
+impl Summary {
+    fn genesis(store: StoreId) -> Self {
+        Self {
+            store,
+            position: Position::genesis(store),
+            digest: Digest::default(),
+            tuples: 0,
+            shapes: ShapeCounts::default(),
+            schemas: OrdMap::new(),
+        }
+    }
+
+    /// Where in the history this is.
+    pub(crate) const fn position(&self) -> &Position {
+        &self.position
+    }
+
+    fn latest_schema(&self) -> Option<&Arc<SchemaVersion>> {
+        self.schemas.get_max().map(|(_, schema)| schema)
+    }
+
+    fn add_schema(&mut self, schema: WrittenSchema) -> Result<&Arc<SchemaVersion>, FoldError> {
+        let expected = self.latest_schema().map_or(0, |schema| schema.version()) + 1;
+        let found = schema.text.version;
+        if found != expected {
+            return Err(FoldError::SchemaVersion { revision: schema.revision, expected, found });
+        }
+        self.digest = self.digest.with_schema(&schema.text);
+        Ok(self.schemas.entry(found).or_insert(Arc::new(SchemaVersion::new(schema))))
+    }
+
+    fn add(&mut self, tuple: &Tuple) {
+        self.digest = self.digest.with_tuple(tuple);
+        self.shapes.add(tuple);
+        self.tuples += 1;
+    }
+
+    fn take(&mut self, tuple: &Tuple) {
+        self.digest = self.digest.without_tuple(tuple);
+        self.shapes.take(tuple);
+        self.tuples -= 1;
+    }
+
+    fn expect_digest(&self, expected: &Digest) -> Result<(), FoldError> {
+        if self.digest == *expected { Ok(()) } else { Err(FoldError::Digest { expected: *expected, found: self.digest }) }
+    }
+}
+
+/// What the hashes of a store's names begin with: others cannot know it beforehand.
+fn seed(store: StoreId) -> u64 {
+    let Chain([a, b, c, d, e, f, g, h, ..]) = Chain::genesis(store);
+    u64::from_le_bytes([a, b, c, d, e, f, g, h])
+}
+
+/// Numbers all names that a schema has.
+fn learn(vocabulary: &mut Vocabulary, schema: &SchemaVersion) -> Result<(), FoldError> {
+    let Ok(compiled) = schema.schema() else { return Ok(()) };
+    vocabulary.learn(compiled).ok_or(FoldError::TooManyNames { revision: schema.revision })
+}
+
+/// A store at one revision. Cheap to clone.
+#[derive(Clone)]
+pub struct State {
+    summary: Summary,
+    graph: Graph,
 }
 
 impl fmt::Debug for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("State")
-            .field("store", &self.store)
-            .field("position", &self.position)
-            .field("digest", &self.digest)
+            .field("store", &self.summary.store)
+            .field("position", &self.summary.position)
+            .field("digest", &self.summary.digest)
             .field("tuples", &self.len())
-            .field("schemas", &self.schemas.len())
+            .field("schemas", &self.summary.schemas.len())
             .finish_non_exhaustive()
     }
 }
@@ -76,16 +148,33 @@ impl State {
     /// A store before its first entry.
     #[must_use]
     pub fn genesis(store: StoreId) -> Self {
-        Self {
-            store,
-            position: Position::genesis(store),
-            digest: Digest::default(),
-            by_object: Index::default(),
-            by_subject: Index::default(),
-            shapes: ShapeCounts::default(),
-            schemas: OrdMap::new(),
-            names: OrdSet::new(),
-        }
+        Self { summary: Summary::genesis(store), graph: Graph::empty(seed(store)) }
+    }
+
+    /// Numbers all names of a schema; `None`: there are no more numbers.
+    pub(crate) fn learn(&mut self, schema: &Schema) -> Option<()> {
+        self.graph.learn(|vocabulary| vocabulary.learn(schema))
+    }
+
+    /// What it is besides its tuples.
+    pub(crate) const fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// Its tuples.
+    pub(crate) const fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// The state of a summary, whose graph is that of a newer state of the same history, within the window of that one's.
+    pub(crate) fn earlier(&self, summary: Summary) -> Self {
+        Self { graph: self.graph.at(summary.position.revision), summary }
+    }
+
+    /// Bytes of memory by part: of everything that this state shares with others of its history.
+    #[must_use]
+    pub fn accounts(&self) -> Accounts {
+        self.graph.accounts()
     }
 
     /// A state that was kept elsewhere as tuples and schema versions (in order), instead of a fold. O(n log n).
@@ -101,7 +190,7 @@ impl State {
     ) -> Result<Self, FoldError> {
         let mut loading = Loading::begin(store, position, schemas)?;
         for tuple in tuples {
-            loading.add(&tuple);
+            loading.add(&tuple)?;
         }
         loading.finish(&digest)
     }
@@ -109,61 +198,61 @@ impl State {
     /// Whose state this is.
     #[must_use]
     pub const fn store(&self) -> StoreId {
-        self.store
+        self.summary.store
     }
 
     /// Revision, time and chain.
     #[must_use]
     pub const fn position(&self) -> &Position {
-        &self.position
+        &self.summary.position
     }
 
     /// The number of the last entry; 0: none yet.
     #[must_use]
     pub const fn revision(&self) -> u64 {
-        self.position.revision
+        self.summary.position.revision
     }
 
     /// The digest of all tuples and schema versions.
     #[must_use]
     pub const fn digest(&self) -> &Digest {
-        &self.digest
+        &self.summary.digest
     }
 
     /// The digest, computed anew from every tuple and schema version. O(n): for scrubbing.
     #[must_use]
     pub fn recomputed_digest(&self) -> Digest {
-        let schemas = self.schemas.values().fold(Digest::default(), |digest, schema| digest.with_schema(&schema.text));
-        self.by_object.scan([]).fold(schemas, |digest, tuple| digest.with_tuple(tuple))
+        let schemas = self.schemas().fold(Digest::default(), |digest, schema| digest.with_schema(&schema.text));
+        self.tuples().fold(schemas, |digest, tuple| digest.with_tuple(&tuple))
     }
 
     /// How many tuples there are, expired ones included.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.by_object.len()
+    pub const fn len(&self) -> usize {
+        self.summary.tuples
     }
 
     /// Whether there is no tuple.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub const fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// How many tuples there are of each shape.
     #[must_use]
     pub const fn shapes(&self) -> &ShapeCounts {
-        &self.shapes
+        &self.summary.shapes
     }
 
     /// The schema versions, oldest first.
     pub fn schemas(&self) -> impl DoubleEndedIterator<Item = &Arc<SchemaVersion>> {
-        self.schemas.values()
+        self.summary.schemas.values()
     }
 
     /// The schema version in force: the latest, if there is any.
     #[must_use]
     pub fn latest_schema(&self) -> Option<&Arc<SchemaVersion>> {
-        self.schemas.get_max().map(|(_, schema)| schema)
+        self.summary.latest_schema()
     }
 
     /// The schema version with this number, or the one in force.
@@ -173,7 +262,7 @@ impl State {
     pub fn schema(&self, version: Option<u64>) -> Result<&Arc<SchemaVersion>, SchemaLookupError> {
         let latest = self.latest_schema().ok_or(SchemaLookupError::NoSchema)?;
         let Some(version) = version else { return Ok(latest) };
-        self.schemas.get(&version).ok_or(SchemaLookupError::Unknown { version, latest: latest.version() })
+        self.summary.schemas.get(&version).ok_or(SchemaLookupError::Unknown { version, latest: latest.version() })
     }
 
     /// The entry that would come next with this body: changes put in order, digest computed. O(changes log n).
@@ -188,9 +277,9 @@ impl State {
             }
             Body::Schema(text) => Body::Schema(text),
         };
-        let revision = self.position.revision + 1;
-        let digest = self.with_body(&body, revision, time, actor)?.digest;
-        Ok(Entry { store: self.store, revision, time, actor: actor.to_owned(), request_id: request_id.to_owned(), body, digest })
+        let revision = self.revision() + 1;
+        let digest = self.digest_after(&body, revision, time, actor)?;
+        Ok(Entry { store: self.store(), revision, time, actor: actor.to_owned(), request_id: request_id.to_owned(), body, digest })
     }
 
     /// The state after `entry`. O(changes log n).
@@ -210,26 +299,35 @@ impl State {
     pub fn apply_record(&self, encoded: &[u8], chain: &Chain) -> Result<(Self, Entry), FoldError> {
         let entry = Entry::decode(encoded).map_err(FoldError::Entry)?;
         // The chain first: in another history anything else may be wrong as well, and this is what says why.
-        if entry.revision == self.position.revision + 1 && self.position.chain.after(encoded) != *chain {
+        if entry.revision == self.revision() + 1 && self.position().chain.after(encoded) != *chain {
             return Err(FoldError::Chain { revision: entry.revision });
         }
         Ok((self.apply_encoded(&entry, encoded)?, entry))
     }
 
     fn apply_encoded(&self, entry: &Entry, encoded: &[u8]) -> Result<Self, FoldError> {
-        if entry.store != self.store {
-            return Err(FoldError::Store { expected: self.store, found: entry.store });
+        if entry.store != self.store() {
+            return Err(FoldError::Store { expected: self.store(), found: entry.store });
         }
-        let revision = self.position.revision + 1;
+        let revision = self.revision() + 1;
         if entry.revision != revision {
             return Err(FoldError::Revision { expected: revision, found: entry.revision });
         }
-        if entry.time < self.position.time {
-            return Err(FoldError::Time { revision, before: self.position.time, found: entry.time });
+        if entry.time < self.position().time {
+            return Err(FoldError::Time { revision, before: self.position().time, found: entry.time });
         }
-        let mut next = self.with_body(&entry.body, revision, entry.time, &entry.actor)?;
-        next.expect_digest(&entry.digest)?;
-        next.position = Position { revision, time: entry.time, chain: self.position.chain.after(encoded) };
+        let mut next = self.clone();
+        match &entry.body {
+            Body::Changes(changes) => changes.iter().try_for_each(|change| next.change(revision, change))?,
+            Body::Schema(text) => {
+                let written = WrittenSchema { text: text.clone(), revision, time: entry.time, actor: entry.actor.clone() };
+                let schema = Arc::clone(next.summary.add_schema(written)?);
+                next.graph.learn(|vocabulary| learn(vocabulary, &schema))?;
+            }
+        }
+        next.summary.expect_digest(&entry.digest)?;
+        next.graph.advance(revision);
+        next.summary.position = Position { revision, time: entry.time, chain: self.position().chain.after(encoded) };
         Ok(next)
     }
 
@@ -239,116 +337,82 @@ impl State {
     /// When `entry` is not the last one of this history, or `before` not the position it followed.
     pub fn unapply(&self, entry: &Entry, before: &Position) -> Result<Self, FoldError> {
         let found = entry.revision;
-        if found != self.position.revision || before.revision.checked_add(1) != Some(found) {
-            return Err(FoldError::Revision { expected: self.position.revision, found });
+        if found != self.revision() || before.revision.checked_add(1) != Some(found) {
+            return Err(FoldError::Revision { expected: self.revision(), found });
         }
         let encoded = entry.encode().map_err(FoldError::Entry)?;
-        if before.chain.after(&encoded) != self.position.chain {
+        if before.chain.after(&encoded) != self.position().chain {
             return Err(FoldError::Chain { revision: found });
         }
-        let mut previous = Self { position: *before, ..self.clone() };
+        let mut previous = self.clone();
+        previous.summary.position = *before;
         match &entry.body {
             Body::Changes(changes) => {
                 for change in changes {
-                    previous.change(found, change, change.after(), change.before())?;
+                    let Some(key) = change.key() else { continue };
+                    let changed = previous.graph.change_before(key, change.before(), change.after(), found);
+                    changed.map_err(|error| fold_error(error, found, key))?;
+                    change.after().into_iter().for_each(|tuple| previous.summary.take(tuple));
+                    change.before().into_iter().for_each(|tuple| previous.summary.add(tuple));
                 }
             }
             Body::Schema(text) => {
-                previous.schemas.remove(&text.version);
-                previous.digest = previous.digest.without_schema(text);
+                previous.summary.schemas.remove(&text.version);
+                previous.summary.digest = previous.summary.digest.without_schema(text);
             }
         }
+        previous.graph.advance(before.revision);
         Ok(previous)
     }
 
-    /// This state with a body applied; position as before.
-    fn with_body(&self, body: &Body, revision: u64, time: Timestamp, actor: &str) -> Result<Self, FoldError> {
-        let mut next = self.clone();
-        match body {
-            Body::Changes(changes) => {
-                for change in changes {
-                    next.change(revision, change, change.before(), change.after())?;
-                }
+    /// The digest after a body.
+    fn digest_after(&self, body: &Body, revision: u64, time: Timestamp, actor: &str) -> Result<Digest, FoldError> {
+        let changes = match body {
+            Body::Changes(changes) => changes,
+            Body::Schema(text) => {
+                let mut summary = self.summary.clone();
+                summary.add_schema(WrittenSchema { text: text.clone(), revision, time, actor: actor.to_owned() })?;
+                return Ok(summary.digest);
             }
-            Body::Schema(text) => next.add_schema(WrittenSchema { text: text.clone(), revision, time, actor: actor.to_owned() })?,
-        }
-        Ok(next)
-    }
-
-    fn add_schema(&mut self, schema: WrittenSchema) -> Result<(), FoldError> {
-        let expected = self.latest_schema().map_or(0, |schema| schema.version()) + 1;
-        let found = schema.text.version;
-        if found != expected {
-            return Err(FoldError::SchemaVersion { revision: schema.revision, expected, found });
-        }
-        self.digest = self.digest.with_schema(&schema.text);
-        self.schemas.insert(found, Arc::new(SchemaVersion::new(schema)));
-        Ok(())
-    }
-
-    /// Replaces the image `old` of a key, which must be there, by `new`.
-    fn change(&mut self, revision: u64, change: &Change, old: Option<&Tuple>, new: Option<&Tuple>) -> Result<(), FoldError> {
-        let Some(key) = change.key() else { return Ok(()) };
-        if self.get(key).map(|tuple| &**tuple) != old {
-            return Err(FoldError::Image { revision, key: Box::new(key.clone()) });
-        }
-        self.replace(key, new);
-        Ok(())
-    }
-
-    fn replace(&mut self, key: &TupleKey, new: Option<&Tuple>) {
-        if let Some(old) = self.by_object.get(key).cloned() {
-            self.digest = self.digest.without_tuple(&old);
-            self.shapes.take(&old);
-        }
-        match new {
-            Some(tuple) => {
-                let tuple = Arc::new(self.interned(tuple));
-                self.digest = self.digest.with_tuple(&tuple);
-                self.shapes.add(&tuple);
-                self.by_object.insert(Arc::clone(&tuple));
-                self.by_subject.insert(tuple);
-            }
-            None => {
-                self.by_object.remove(key);
-                self.by_subject.remove(key);
-            }
-        }
-    }
-
-    fn expect_digest(&self, expected: &Digest) -> Result<(), FoldError> {
-        if self.digest == *expected { Ok(()) } else { Err(FoldError::Digest { expected: *expected, found: self.digest }) }
-    }
-
-    /// The tuple with its names shared with those of other tuples.
-    fn interned(&mut self, tuple: &Tuple) -> Tuple {
-        let (object, subject) = (tuple.key.object(), tuple.key.subject());
-        let object = ObjectRef::from_valid(self.name(object.object_type()), object.id().clone());
-        let subject_type = self.name(subject.object_type());
-        let subject = match (subject.relation(), subject.is_wildcard()) {
-            (Some(relation), _) => {
-                Subject::userset_of_valid(ObjectRef::from_valid(subject_type, subject.id().clone()), self.name(relation))
-            }
-            (None, true) => Subject::wildcard_of_valid(subject_type),
-            (None, false) => Subject::object(ObjectRef::from_valid(subject_type, subject.id().clone())),
         };
-        let caveat = tuple.caveat.as_ref().map(|c| TupleCaveat::from_valid(self.name(c.name()), c.context().clone()));
-        let key = TupleKey::from_valid(object, self.name(tuple.key.relation()), subject);
-        Tuple { key, caveat, expires_at: tuple.expires_at }
+        let mut digest = self.summary.digest;
+        let mut last: Option<&TupleKey> = None;
+        for change in changes {
+            let Some(key) = change.key() else { continue };
+            if last == Some(key) || self.graph.tuple(key).as_ref() != change.before() {
+                return Err(FoldError::Image { revision, key: Box::new(key.clone()) });
+            }
+            last = Some(key);
+            digest = change.before().into_iter().fold(digest, Digest::without_tuple);
+            digest = change.after().into_iter().fold(digest, Digest::with_tuple);
+        }
+        Ok(digest)
     }
 
-    fn name(&mut self, name: &Name) -> Name {
-        if let Some(known) = self.names.get(name) {
-            return known.clone();
-        }
-        self.names.insert(name.clone());
-        name.clone()
+    /// Makes a change, whose image before must be there.
+    fn change(&mut self, revision: u64, change: &Change) -> Result<(), FoldError> {
+        let Some(key) = change.key() else { return Ok(()) };
+        let changed = self.graph.change(key, change.before(), change.after(), revision);
+        changed.map_err(|error| fold_error(error, revision, key))?;
+        change.before().into_iter().for_each(|tuple| self.summary.take(tuple));
+        change.after().into_iter().for_each(|tuple| self.summary.add(tuple));
+        Ok(())
+    }
+}
+
+fn fold_error(error: ChangeError, revision: u64, key: &TupleKey) -> FoldError {
+    match error {
+        ChangeError::Image => FoldError::Image { revision, key: Box::new(key.clone()) },
+        ChangeError::OutOfNumbers => FoldError::TooManyNames { revision },
     }
 }
 
 /// A state that is being read from where it was kept, a tuple at a time ([`State::load`] in pieces).
 #[derive(Debug)]
-pub struct Loading(State);
+pub struct Loading {
+    summary: Summary,
+    builder: GraphBuilder,
+}
 
 impl Loading {
     /// Begins with the schema versions.
@@ -356,25 +420,33 @@ impl Loading {
     /// # Errors
     /// When they are not numbered 1, 2, 3 ….
     pub fn begin(store: StoreId, position: Position, schemas: impl IntoIterator<Item = WrittenSchema>) -> Result<Self, FoldError> {
-        let mut state = State { position, ..State::genesis(store) };
+        let mut summary = Summary { position, ..Summary::genesis(store) };
+        let mut builder = GraphBuilder::default();
         for schema in schemas {
-            state.add_schema(schema)?;
+            let schema = summary.add_schema(schema)?;
+            learn(builder.vocabulary_mut(), schema)?;
         }
-        Ok(Self(state))
+        Ok(Self { summary, builder })
     }
 
-    /// Takes one more tuple. O(log n).
-    pub fn add(&mut self, tuple: &Tuple) {
-        self.0.replace(&tuple.key, Some(tuple));
+    /// Takes one more tuple. O(1).
+    ///
+    /// # Errors
+    /// When there are more objects than a graph can number.
+    pub fn add(&mut self, tuple: &Tuple) -> Result<(), FoldError> {
+        self.summary.add(tuple);
+        self.builder.add(tuple, 0).map_err(|_| FoldError::TooManyNames { revision: self.summary.position.revision })
     }
 
-    /// The state, if it has the digest that it should have.
+    /// The state, if it has the digest that it should have. O(n log n).
     ///
     /// # Errors
     /// When it has another one: something is missing, changed or too much.
     pub fn finish(self, digest: &Digest) -> Result<State, FoldError> {
-        self.0.expect_digest(digest)?;
-        Ok(self.0)
+        let Self { summary, builder } = self;
+        summary.expect_digest(digest)?;
+        let graph = builder.finish(summary.position.revision, seed(summary.store));
+        Ok(State { summary, graph })
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use dhow_engine::entry::{Body, Change, StoreId};
 use dhow_engine::eval::{Decision, EvalError, Evaluator, Exclusion, GraphView, ListedSubject, Overlay, PageRequest};
+use dhow_engine::search::Prepared;
 use dhow_engine::state::State;
 use dhow_engine::time::Timestamp;
 use dhow_engine::tuple::{Tuple, TupleCaveat, TupleKey};
@@ -62,6 +63,30 @@ impl EngineStore {
         let key = format!("{}#{}@{}", question.object, question.permission, question.subject);
         let key: TupleKey = key.parse().unwrap_or_else(|error| panic!("{key}: {error}"));
         self.asking(now, question, |evaluator| evaluator.check(&key))
+    }
+
+    /// The decision of the serving path's evaluator.
+    ///
+    /// # Errors
+    /// Why there is none.
+    ///
+    /// # Panics
+    /// When the question cannot be read, or the schema has too many names.
+    pub fn check_by_search(&self, now: i64, question: &Question) -> Result<Decision, EvalError> {
+        let key = format!("{}#{}@{}", question.object, question.permission, question.subject);
+        let key: TupleKey = key.parse().unwrap_or_else(|error| panic!("{key}: {error}"));
+        let contextual: Vec<Tuple> = question.contextual.iter().map(|tuple| stored(&self.schema, &tuple.to_string())).collect();
+        let context = context_of(&question.context);
+        self.prepared().evaluator(time(now), &context).with_contextual(&contextual).check(&key)
+    }
+
+    /// The state, prepared for the schema.
+    ///
+    /// # Panics
+    /// When the schema has too many names.
+    #[must_use]
+    pub fn prepared(&self) -> Prepared {
+        Prepared::new(&self.state, Arc::clone(&self.schema)).expect("few names")
     }
 
     /// Runs something with the evaluator for a question's context, contextual tuples and time.

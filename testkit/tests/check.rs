@@ -26,9 +26,10 @@ fn check_is_what_brute_force_finds() {
         for question in &case.questions {
             let expected = decide(&case.world, question);
             let found = store.check(case.world.now, question);
+            let by_search = store.check_by_search(case.world.now, question);
             tally.count(&expected);
-            if !agrees(&found, &expected) {
-                return Err(format!("{question}\n  oracle: {expected:?}\n  engine: {found:?}"));
+            if !agrees(&found, &expected) || !agrees(&by_search, &expected) {
+                return Err(format!("{question}\n  oracle: {expected:?}\n  circuit: {found:?}\n  search: {by_search:?}"));
             }
         }
         Ok(())

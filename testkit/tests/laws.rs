@@ -143,7 +143,7 @@ fn shuffled(world: &World, schema: &dhow_schema::ir::Schema, choices: &mut Choic
 }
 
 fn content(state: &State) -> Vec<String> {
-    state.scan(&TupleFilter::default(), None).map(ToString::to_string).collect()
+    state.scan(&TupleFilter::default(), None).map(|tuple| tuple.to_string()).collect()
 }
 
 #[test]
@@ -193,11 +193,11 @@ fn taking_entries_back_restores_every_state() {
 /// Creates a tuple, or replaces or deletes one that is there.
 fn random_change(state: &State, world: &World, schema: &dhow_schema::ir::Schema, choices: &mut Choices) -> Change {
     let filter = TupleFilter::default();
-    let there: Vec<&Arc<Tuple>> = state.scan(&filter, None).collect();
+    let there: Vec<Arc<Tuple>> = state.scan(&filter, None).collect();
     if !there.is_empty() && choices.chance(30) {
-        return Change::deleted(Tuple::clone(choices.pick::<&Arc<Tuple>>(&there)));
+        return Change::deleted(Tuple::clone(choices.pick::<Arc<Tuple>>(&there)));
     }
     let after = stored(schema, &tuple(choices, world).to_string());
-    let before = state.get(&after.key).map(|before| (**before).clone());
+    let before = state.get(&after.key).map(|before| (*before).clone());
     Change::new(before, Some(after)).unwrap()
 }

@@ -28,13 +28,13 @@ pub trait GraphView {
 
 impl GraphView for State {
     fn tuple(&self, key: &TupleKey) -> Option<Arc<Tuple>> {
-        self.get(key).cloned()
+        self.get(key)
     }
 
     fn tuples<'a>(&'a self, object: &'a ObjectRef, relation: &'a str, subject_type: Option<&'a str>) -> Edges<'a> {
         match subject_type {
-            Some(subject_type) => Box::new(self.relation_tuples_of_type(object, relation, subject_type).cloned()),
-            None => Box::new(self.relation_tuples(object, relation).cloned()),
+            Some(subject_type) => Box::new(self.relation_tuples_of_type(object, relation, subject_type)),
+            None => Box::new(self.relation_tuples(object, relation)),
         }
     }
 

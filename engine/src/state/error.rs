@@ -63,6 +63,12 @@ pub enum FoldError {
         /// What came out.
         found: Digest,
     },
+    /// More objects, or more kinds of tuples, than a graph can number.
+    #[error("revision {revision} brings more names than a store can hold")]
+    TooManyNames {
+        /// The entry's revision.
+        revision: u64,
+    },
     /// Another history.
     #[error("the chain of revision {revision} does not continue this history")]
     Chain {
@@ -83,6 +89,7 @@ impl FoldError {
             Self::Image { .. } => "fold_image",
             Self::SchemaVersion { .. } => "fold_schema_version",
             Self::Digest { .. } => "fold_digest",
+            Self::TooManyNames { .. } => "fold_too_many_names",
             Self::Chain { .. } => "fold_chain",
         }
     }

@@ -1,8 +1,11 @@
 use super::*;
 use crate::entry::{SchemaSource, SchemaText};
 use crate::filter::{IdMatch, SubjectRelationMatch, TupleFilter};
+use crate::history::{History, Window};
+use dhow_schema::ir::Name;
 use proptest::prelude::*;
-use std::collections::BTreeMap;
+use crate::tuple::Id;
+use std::collections::{BTreeMap, BTreeSet};
 
 const STORE: StoreId = StoreId([7; 16]);
 
@@ -26,7 +29,7 @@ fn state_of(texts: &[&str]) -> State {
     after(&State::genesis(STORE), texts.iter().map(|text| Change::created(tuple(text))).collect())
 }
 
-fn keys<'a>(tuples: impl Iterator<Item = &'a Arc<Tuple>>) -> Vec<String> {
+fn keys(tuples: impl Iterator<Item = Arc<Tuple>>) -> Vec<String> {
     tuples.map(|tuple| tuple.key.to_string()).collect()
 }
 
@@ -124,7 +127,7 @@ fn shapes_are_counted_with_caveat_and_expiry() {
     let shown: Vec<String> = state.shapes().iter().map(|(shape, count)| format!("{count} {shape}")).collect();
     assert_eq!(shown, ["1 d#v: t#m with c and expiration", "2 d#v: u", "1 d#v: u with expiration", "1 d#v: u with c", "1 d#v: u:*"]);
     for (shape, count) in state.shapes().iter() {
-        assert_eq!(Shape::of(state.example_of(shape).unwrap()), *shape);
+        assert_eq!(Shape::of(&state.example_of(shape).unwrap()), *shape);
         assert_eq!(state.shapes().count(shape), count);
     }
     let fewer = after(&state, vec![Change::deleted(tuple("d:1#v@u:1")), Change::deleted(tuple("d:1#v@u:*"))]);
@@ -198,7 +201,7 @@ proptest! {
             let wanted: BTreeMap<TupleKey, Option<Tuple>> =
                 step.into_iter().map(|(tuple, keep)| (tuple.key.clone(), keep.then_some(tuple))).collect();
             let changes = wanted.into_iter()
-                .filter_map(|(key, tuple)| Change::new(state.get(&key).map(|tuple| (**tuple).clone()), tuple)).collect();
+                .filter_map(|(key, tuple)| Change::new(state.get(&key).map(|tuple| (*tuple).clone()), tuple)).collect();
             entries.push(entry_of(state, changes));
             let next = state.apply(entries.last().unwrap()).unwrap();
             states.push(next);
@@ -206,7 +209,7 @@ proptest! {
         let head = states.last().unwrap();
         prop_assert_eq!(*head.digest(), head.recomputed_digest());
         let all = TupleFilter::default();
-        let tuples = head.scan(&all, None).map(|tuple| (**tuple).clone());
+        let tuples = head.scan(&all, None).map(|tuple| (*tuple).clone());
         let loaded = State::load(STORE, *head.position(), *head.digest(), [], tuples).unwrap();
         prop_assert_eq!(loaded.shapes(), head.shapes());
         let mut back = loaded;
@@ -217,5 +220,71 @@ proptest! {
             prop_assert_eq!(back.shapes(), state.shapes());
         }
         prop_assert!(State::load(STORE, *back.position(), *head.digest(), [], [tuple("x:1#v@u:1")]).is_err());
+    }
+
+    /// Whatever happens to the memory of a store in between, each revision of the window says what it said.
+    #[test]
+    fn every_revision_stays_what_it_was_while_the_base_is_made_anew(
+        steps in prop::collection::vec((prop::collection::vec((any_tuple(), any::<bool>()), 0..8), 0..6_usize), 1..14),
+        booted in any::<prop::sample::Index>(), states in 2..20_usize,
+    ) {
+        let window = Window { max_states: states, ..Window::default() };
+        let mut model: Vec<BTreeMap<TupleKey, Tuple>> = vec![BTreeMap::new()];
+        let mut entries: Vec<Entry> = Vec::new();
+        let mut positions = vec![Position::genesis(STORE)];
+        let mut history = History::new(State::genesis(STORE), window);
+        let mut rebuild: Option<Rebuild> = None;
+        let boot = booted.index(steps.len());
+        for (place, (step, parts)) in steps.into_iter().enumerate() {
+            let wanted: BTreeMap<TupleKey, Option<Tuple>> =
+                step.into_iter().map(|(tuple, keep)| (tuple.key.clone(), keep.then_some(tuple))).collect();
+            let mut next = model.last().unwrap().clone();
+            let mut changes = Vec::new();
+            for (key, tuple) in wanted {
+                let before = match &tuple {
+                    Some(tuple) => next.insert(key, tuple.clone()),
+                    None => next.remove(&key),
+                };
+                changes.extend(Change::new(before, tuple));
+            }
+            let entry = entry_of(history.head(), changes);
+            history.push(history.head().apply(&entry).unwrap(), 1).unwrap();
+            entries.push(entry);
+            positions.push(*history.head().position());
+            model.push(next);
+            // Some parts of a rebuild, begun now or earlier.
+            for _ in 0..parts {
+                let work = rebuild.get_or_insert_with(|| Rebuild::begin_now(history.head()));
+                match work.work(history.head()) {
+                    Some(part) => history.replace_head(part.install(history.head(), history.oldest())).unwrap(),
+                    None => rebuild = None,
+                }
+            }
+            if place == boot {
+                // A restart: the tuples from a table, the window from the log.
+                let head = history.head();
+                let loaded = State::load(STORE, *head.position(), *head.digest(), [], head.tuples().map(|tuple| (*tuple).clone())).unwrap();
+                history = History::new(loaded, window);
+                for (entry, before) in entries.iter().zip(&positions).rev() {
+                    let oldest = history.at(history.oldest()).unwrap();
+                    if !history.push_older(oldest.unapply(entry, before).unwrap(), 1).unwrap() {
+                        break;
+                    }
+                }
+                rebuild = None;
+            }
+            for revision in history.oldest()..=history.head().revision() {
+                let state = history.at(revision).unwrap();
+                let expected = &model[usize::try_from(revision).unwrap()];
+                let found: Vec<Tuple> = state.tuples().map(|tuple| (*tuple).clone()).collect();
+                prop_assert_eq!(&found, &expected.values().cloned().collect::<Vec<_>>());
+                prop_assert_eq!(state.recomputed_digest(), *state.digest());
+                prop_assert_eq!(state.len(), expected.len());
+                let ids: BTreeSet<&str> = expected.keys()
+                    .flat_map(|key| [Some(key.object().clone()), key.subject().object_ref()]).flatten()
+                    .filter(|object| &**object.object_type() == "d").map(|object| object.id().to_string()).map(|id| &*id.leak()).collect();
+                prop_assert_eq!(state.object_ids("d", None).collect::<Vec<_>>(), ids.into_iter().map(Id::from).collect::<Vec<_>>());
+            }
+        }
     }
 }

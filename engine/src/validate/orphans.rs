@@ -125,7 +125,7 @@ impl<'s> ContextOrphans<'s> {
 pub fn orphans(next: &Schema, current: Option<&Schema>, state: &State) -> Vec<Orphans> {
     let of_shape = |(shape, count): (&Shape, u64)| match judge_shape(next, current, shape) {
         ShapeVerdict::Kept => None,
-        ShapeVerdict::Orphaned => Some(Orphans::of_shape(shape.clone(), count, state.example_of(shape).cloned())),
+        ShapeVerdict::Orphaned => Some(Orphans::of_shape(shape.clone(), count, state.example_of(shape))),
         ShapeVerdict::ContextsInDoubt(caveat) => context_orphans(caveat, shape, state),
     };
     state.shapes().iter().filter_map(of_shape).collect()
@@ -139,6 +139,6 @@ fn context_orphans(caveat: &Caveat, shape: &Shape, state: &State) -> Option<Orph
         ..TupleFilter::default()
     };
     let mut found = ContextOrphans::new(caveat);
-    state.scan(&filter, None).filter(|tuple| Shape::of(tuple) == *shape).for_each(|tuple| found.look(tuple));
+    state.scan(&filter, None).filter(|tuple| Shape::of(tuple) == *shape).for_each(|tuple| found.look(&tuple));
     found.finish()
 }

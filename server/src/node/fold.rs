@@ -7,6 +7,7 @@
 
 mod load;
 mod tail;
+mod tend;
 mod window;
 
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -151,7 +152,7 @@ impl Fold {
     /// When the store was set aside.
     pub(super) fn newest(&self) -> Result<Taken, DatastoreError> {
         let seen = self.seen()?;
-        Ok(self.taken(&seen, seen.history.head()))
+        Ok(self.taken(&seen, seen.history.head().clone()))
     }
 
     /// The state at a revision of the hot window.
@@ -163,9 +164,9 @@ impl Fold {
         Ok(seen.history.at(revision).map(|state| self.taken(&seen, state)))
     }
 
-    fn taken(&self, seen: &Seen, state: &State) -> Taken {
+    fn taken(&self, seen: &Seen, state: State) -> Taken {
         let newest = seen.history.head().position().time;
-        Taken { state: state.clone(), newest, observed: seen.observed, history: self.progress().replaced }
+        Taken { state, newest, observed: seen.observed, history: self.progress().replaced }
     }
 
     /// The chain at a revision, where memory has it.

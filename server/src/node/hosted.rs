@@ -89,6 +89,7 @@ impl Slot {
                     let _ = slot.set_aside.set(error.clone());
                 }
                 let fold = Arc::new(loaded?);
+                fold.tend();
                 let follower: Arc<dyn Follower> = Arc::clone(&fold) as Arc<dyn Follower>;
                 let (committer, committing) = Committer::start(store, datastore, follower, closing);
                 let committing = std::sync::Mutex::new(Some(committing));

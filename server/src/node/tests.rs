@@ -101,5 +101,5 @@ fn touch_as(tuple: &str, request_id: &str) -> WriteCommand {
 
 /// The tuples of a state, as text.
 fn tuples(point: &ReadPoint) -> Vec<String> {
-    point.state.scan(&dhow_engine::filter::TupleFilter::default(), None).map(ToString::to_string).collect()
+    point.state.scan(&dhow_engine::filter::TupleFilter::default(), None).map(|tuple| tuple.to_string()).collect()
 }

@@ -95,7 +95,7 @@ impl Deletion {
             if part.len() >= WRITE_CHANGES.count() || (bytes > ENTRY_PART_BYTES.count() && !part.is_empty()) {
                 return (part, false);
             }
-            part.push(Arc::clone(tuple));
+            part.push(tuple);
         }
         (part, true)
     }

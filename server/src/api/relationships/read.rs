@@ -49,7 +49,7 @@ impl Scan {
             last = Some(tuple.key.clone());
             if self.unexpired_at.is_none_or(|time| !tuple.is_expired(time)) {
                 bytes = bytes.saturating_add(tuple.canonical_bytes().len());
-                items.push(Arc::clone(tuple));
+                items.push(tuple);
             }
         }
         let more = found.next().is_some();

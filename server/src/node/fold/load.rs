@@ -31,10 +31,8 @@ impl LoadSink for Sink {
     }
 
     fn tuples(&mut self, tuples: Vec<Tuple>) -> Result<(), DatastoreError> {
-        if let Some((_, loading)) = &mut self.loading {
-            tuples.iter().for_each(|tuple| loading.add(tuple));
-        }
-        Ok(())
+        let Some((_, loading)) = &mut self.loading else { return Ok(()) };
+        tuples.iter().try_for_each(|tuple| loading.add(tuple)).map_err(|error| self.contradiction(&error))
     }
 }
 

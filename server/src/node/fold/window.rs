@@ -69,7 +69,7 @@ impl Fold {
                     return Ok(false);
                 }
                 let Ok(oldest) = seen.history.at(entry.revision) else { return Ok(false) };
-                oldest.clone()
+                oldest
             };
             let problem = |error: &dyn std::error::Error| DatastoreError::SetAside { store: self.store, problem: super::told(error) };
             let previous = oldest.unapply(entry, &before).map_err(|error| problem(&error))?;

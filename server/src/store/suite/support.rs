@@ -120,7 +120,7 @@ impl Tenant {
     /// The store's tuples as text, in order; checks everything that [`Self::verify`] does.
     pub(in crate::store) async fn tuples(&self) -> Vec<String> {
         let state = self.verify().await;
-        state.scan(&Default::default(), None).map(ToString::to_string).collect()
+        state.scan(&Default::default(), None).map(|tuple| tuple.to_string()).collect()
     }
 
     /// Folds the log from its beginning, loads the store, and finds both and the head to be the same.

@@ -1,0 +1,119 @@
+//! The bulk of a graph: flat arrays of one moment, shared by readers of every revision of the window.
+
+use super::From;
+use super::ids::{NodeId, TypeId};
+use super::names::{NameIndex, hash};
+use super::segment::{Record, SEGMENT_BITS, Segment, SegmentWriter};
+use crate::words::Words;
+
+/// See the module.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Base {
+    /// Every change up to this revision is in it; later ones may be, and are in the overlay as well.
+    pub(crate) revision: u64,
+    pub(crate) segments: Vec<Segment>,
+    pub(crate) names: NameIndex,
+    /// The nodes that [`Base::names`] knows, by type and id.
+    pub(crate) order: Words,
+    /// By node: its place in [`Base::order`].
+    pub(crate) ranks: Words,
+}
+
+impl Base {
+    /// How many nodes it has: those below this number.
+    pub(crate) fn nodes(&self) -> u32 {
+        self.segments.last().map_or(0, |last| (((self.segments.len() - 1) << SEGMENT_BITS) + last.len()) as u32)
+    }
+
+    /// How many edges it has.
+    pub(crate) fn edges(&self) -> usize {
+        self.segments.iter().map(|segment| segment.edges).sum()
+    }
+
+    /// What it knows of a node. O(1).
+    #[inline]
+    pub(crate) fn record(&self, node: NodeId) -> Option<Record<'_>> {
+        self.segments.get((node.0 >> SEGMENT_BITS) as usize)?.record(node)
+    }
+
+    /// The segment that a node is in.
+    pub(crate) fn segment(&self, node: NodeId) -> Option<&Segment> {
+        self.segments.get((node.0 >> SEGMENT_BITS) as usize)
+    }
+
+    /// The node with this type and id. O(1).
+    #[inline]
+    pub(crate) fn find(&self, type_id: TypeId, id: &[u8]) -> Option<NodeId> {
+        self.names.find(hash(self.names.seed, type_id, id), |node| {
+            self.record(node).is_some_and(|record| record.name() == id && record.type_id() == type_id)
+        })
+    }
+
+    /// The nodes of a type from a place on, in the order of their ids. O(log nodes).
+    pub(crate) fn ordered(&self, type_id: TypeId, from: From<'_>) -> &[u32] {
+        let order = self.order.as_slice();
+        let begin = match from {
+            From::Start => self.place(type_id, ""),
+            From::At(id) => self.place(type_id, id),
+            From::After(id) => order.partition_point(|node| self.name(NodeId(*node)) <= Some((type_id, id.as_bytes()))),
+        };
+        let rest = order.get(begin..).unwrap_or_default();
+        let of_type = |node: &u32| self.record(NodeId(*node)).is_some_and(|record| record.type_id() == type_id);
+        rest.get(..rest.partition_point(of_type)).unwrap_or_default()
+    }
+
+    /// How many nodes come before a name. O(log nodes).
+    pub(crate) fn place(&self, type_id: TypeId, id: &str) -> usize {
+        self.order.as_slice().partition_point(|node| self.name(NodeId(*node)) < Some((type_id, id.as_bytes())))
+    }
+
+    /// Finds names and order anew, for all nodes of the segments. O(nodes log nodes).
+    pub(crate) fn index(&mut self, seed: u64) {
+        let nodes = self.nodes();
+        let records = || (0..nodes).map(|node| self.record(NodeId(node)));
+        let hashes: Vec<u64> =
+            records().map(|record| record.map_or(0, |record| hash(seed, record.type_id(), record.name()))).collect();
+        self.names = NameIndex::build(seed, hashes.into_iter());
+        let mut order: Vec<u32> = (0..nodes).collect();
+        // Nearly sorted already, but for what came since nodes were numbered: the sort finds the runs.
+        order.sort_by(|a, b| self.name(NodeId(*a)).cmp(&self.name(NodeId(*b))));
+        let mut ranks = vec![0; order.len()];
+        for (rank, node) in (0_u32..).zip(&order) {
+            if let Some(place) = ranks.get_mut(*node as usize) {
+                *place = rank;
+            }
+        }
+        self.order = Words::from(order);
+        self.ranks = Words::from(ranks);
+    }
+
+    fn name(&self, node: NodeId) -> Option<(TypeId, &[u8])> {
+        self.record(node).map(|record| (record.type_id(), record.name()))
+    }
+}
+
+/// Writes nodes one after the other into segments.
+#[derive(Debug, Default)]
+pub(crate) struct SegmentsWriter {
+    done: Vec<Segment>,
+    current: SegmentWriter,
+}
+
+impl SegmentsWriter {
+    /// The segment that the next node goes to.
+    pub(crate) fn current(&mut self) -> &mut SegmentWriter {
+        if self.current.len() == 1 << SEGMENT_BITS {
+            let full = std::mem::take(&mut self.current);
+            self.done.push(full.finish());
+        }
+        &mut self.current
+    }
+
+    /// All segments.
+    pub(crate) fn finish(mut self) -> Vec<Segment> {
+        if self.current.len() > 0 {
+            self.done.push(self.current.finish());
+        }
+        self.done
+    }
+}

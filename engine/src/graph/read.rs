@@ -1,0 +1,223 @@
+//! Reading a graph at one revision: base and overlay as one.
+
+use std::sync::Arc;
+
+use super::ids::{ClassId, Direction, NodeId, TypeId};
+use super::overlay::{Edge, Said};
+use super::qualifier::Qualifier;
+use super::segment::{Record, Run};
+use super::{Core, Graph};
+
+/// What an edge is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Image {
+    /// Without caveat and expiry.
+    Plain,
+    /// With a qualifier, at this place of the segment of its object.
+    InSegment(u32),
+    /// With a qualifier, which the overlay has under this code.
+    InOverlay(usize),
+    /// With a qualifier, which only its object knows.
+    AtObject,
+}
+
+impl Graph {
+    /// The node with this type and id, if any edge ever named it. O(1), or O(log new nodes).
+    #[inline]
+    pub(crate) fn find(&self, type_id: TypeId, id: &str) -> Option<NodeId> {
+        self.core.find(type_id, id)
+    }
+
+    /// The type and the id of a node.
+    pub(crate) fn name(&self, node: NodeId) -> Option<(TypeId, &str)> {
+        self.core.name(node)
+    }
+
+    /// Whether readers must ask the overlay about a node.
+    #[inline]
+    pub(crate) fn is_touched(&self, direction: Direction, node: NodeId) -> bool {
+        self.core.overlay.may_touch(direction, node, self.needs_past())
+    }
+
+    fn needs_past(&self) -> bool {
+        self.revision < self.core.base.revision
+    }
+
+    /// What the base knows of a node.
+    #[inline]
+    pub(crate) fn record(&self, node: NodeId) -> Option<Record<'_>> {
+        self.core.base.record(node)
+    }
+
+    /// One edge, seen from its object; `None`: not there. O(log edges).
+    pub(crate) fn edge(&self, object: NodeId, class: ClassId, subject: NodeId) -> Option<Image> {
+        if self.is_touched(Direction::Forward, object) {
+            let edge = Edge { node: object, class, other: subject };
+            if let Some((code, _)) = self.core.overlay.edge(Direction::Forward, edge, self.revision, self.needs_past()) {
+                return self.overlay_image(code);
+            }
+        }
+        base_edge(self.record(object)?, class, subject)
+    }
+
+    /// The revision that an edge came with, where that is known.
+    pub(crate) fn revision_of(&self, object: NodeId, class: ClassId, subject: NodeId) -> Option<u64> {
+        let edge = Edge { node: object, class, other: subject };
+        if let Some((code, changed)) = self.core.overlay.edge(Direction::Forward, edge, self.revision, self.needs_past()) {
+            self.overlay_image(code)?;
+            if changed.is_some() {
+                return changed;
+            }
+        }
+        let record = self.record(object)?;
+        for run in record.runs(Direction::Forward).filter(|run| run.class == class) {
+            if let Ok(at) = run.ends.binary_search(&subject.0) {
+                let number = record.revision_of(class, run.qualified, at)?;
+                return self.core.base.segment(object)?.revision(number).filter(|revision| *revision <= self.revision);
+            }
+        }
+        None
+    }
+
+    /// The classes of a node's edges, in order, each once; there may be none left of one. O(log changes + classes).
+    pub(crate) fn classes(&self, direction: Direction, node: NodeId) -> Vec<ClassId> {
+        let mut classes: Vec<ClassId> =
+            self.record(node).map(|record| record.runs(direction).map(|run| run.class).collect()).unwrap_or_default();
+        if self.is_touched(direction, node) {
+            classes.extend(self.core.overlay.classes(direction, node, self.needs_past()));
+            classes.sort_unstable();
+        }
+        classes.dedup();
+        classes
+    }
+
+    /// The other ends of a node's edges of one class, in the order of nodes. O(log changes + found).
+    pub(crate) fn ends(&self, direction: Direction, node: NodeId, class: ClassId) -> Ends<'_> {
+        let mut ends = Ends { graph: self, plain: &[], qualified: &[], places: &[], said: Said::new(), next: 0 };
+        for run in self.record(node).into_iter().flat_map(|record| record.runs(direction)).filter(|run| run.class == class) {
+            if run.qualified {
+                (ends.qualified, ends.places) = (run.ends, run.places);
+            } else {
+                ends.plain = run.ends;
+            }
+        }
+        if self.is_touched(direction, node) {
+            ends.said = self.core.overlay.edges(direction, node, class, self.revision, self.needs_past());
+        }
+        ends
+    }
+
+    fn overlay_image(&self, code: super::versions::Code) -> Option<Image> {
+        self.core.overlay.memory().image(code)?;
+        Some(code.qualifier().map_or(Image::Plain, Image::InOverlay))
+    }
+
+    /// The qualifier of an edge with this image; `None`: it has none (or, of damaged memory, one that cannot be read: such an edge must
+    /// not count, [`Graph::edge`] is asked first).
+    pub(crate) fn qualifier(&self, object: NodeId, class: ClassId, subject: NodeId, image: Image) -> Option<Arc<Qualifier>> {
+        match image {
+            Image::Plain => None,
+            Image::InSegment(place) => self.core.base.segment(object)?.qualifier(place).map(Arc::new),
+            Image::InOverlay(place) => self.core.overlay.memory().qualifier(place).cloned(),
+            Image::AtObject => match self.edge(object, class, subject)? {
+                Image::AtObject => None,
+                image => self.qualifier(object, class, subject, image),
+            },
+        }
+    }
+
+    /// Whether a node has any edge.
+    pub(crate) fn is_named(&self, node: NodeId) -> bool {
+        [Direction::Forward, Direction::Backward].into_iter().any(|direction| {
+            if !self.is_touched(direction, node) {
+                return self.record(node).is_some_and(|record| record.runs(direction).next().is_some());
+            }
+            self.classes(direction, node).into_iter().any(|class| self.ends(direction, node, class).next().is_some())
+        })
+    }
+}
+
+impl Core {
+    #[inline]
+    pub(super) fn find(&self, type_id: TypeId, id: &str) -> Option<NodeId> {
+        let found = self.base.find(type_id, id.as_bytes());
+        if found.is_some() || self.new_nodes.is_empty() {
+            return found;
+        }
+        self.new_nodes.get(&super::nodes::Place { type_id, id }).map(|node| *node)
+    }
+
+    pub(super) fn name(&self, node: NodeId) -> Option<(TypeId, &str)> {
+        if let Some(record) = self.base.record(node) {
+            return Some((record.type_id(), std::str::from_utf8(record.name()).ok()?));
+        }
+        let place = node.0.checked_sub(self.base.nodes())?;
+        let name = self.new_names.get(usize::try_from(place).ok()?)?;
+        Some((name.type_id, &name.id))
+    }
+}
+
+/// An edge in a base, seen from its object.
+fn base_edge(record: Record<'_>, class: ClassId, subject: NodeId) -> Option<Image> {
+    for run in record.runs(Direction::Forward) {
+        if run.class == class
+            && let Some(at) = find_end(&run, subject)
+        {
+            return Some(if run.qualified { run.places.get(at).map_or(Image::AtObject, |place| Image::InSegment(*place)) } else { Image::Plain });
+        }
+        if run.class > class {
+            break;
+        }
+    }
+    None
+}
+
+fn find_end(run: &Run<'_>, end: NodeId) -> Option<usize> {
+    if run.ends.len() <= 8 {
+        return run.ends.iter().position(|other| *other == end.0);
+    }
+    run.ends.binary_search(&end.0).ok()
+}
+
+/// See [`Graph::ends`].
+pub(crate) struct Ends<'g> {
+    graph: &'g Graph,
+    plain: &'g [u32],
+    qualified: &'g [u32],
+    places: &'g [u32],
+    said: Said,
+    next: usize,
+}
+
+impl Iterator for Ends<'_> {
+    type Item = (NodeId, Image);
+
+    fn next(&mut self) -> Option<(NodeId, Image)> {
+        loop {
+            let said = self.said.get(self.next).copied();
+            let plain = self.plain.first().copied().map(NodeId);
+            let qualified = self.qualified.first().copied().map(NodeId);
+            let end = [said.map(|(other, ..)| other), plain, qualified].into_iter().flatten().min()?;
+            let mut found = None;
+            if plain == Some(end) {
+                self.plain = self.plain.get(1..).unwrap_or_default();
+                found = Some(Image::Plain);
+            }
+            if qualified == Some(end) {
+                found = Some(self.places.first().map_or(Image::AtObject, |place| Image::InSegment(*place)));
+                self.qualified = self.qualified.get(1..).unwrap_or_default();
+                self.places = self.places.get(1..).unwrap_or_default();
+            }
+            if let Some((other, code, _)) = said
+                && other == end
+            {
+                // What the overlay says is what holds, whatever the base has.
+                self.next += 1;
+                found = self.graph.overlay_image(code);
+            }
+            if let Some(image) = found {
+                return Some((end, image));
+            }
+        }
+    }
+}

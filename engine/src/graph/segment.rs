@@ -1,0 +1,200 @@
+//! A run of nodes with all that is known of each: name, edges to subjects, edges from objects. Immutable and position-independent.
+//!
+//! A node's record, in words of 32 bits: type and length of the name; the name; how many header words each direction has; the headers of
+//! the runs to subjects, then of those from objects; then the ends of those edges, run by run, each run in order; last the
+//! revisions of the edges to subjects. So what a check needs of a node lies together: a hop is one look at the offsets and one or two
+//! cache lines.
+//!
+//! A header word holds a class (20 bits), whether its edges have qualifiers (1 bit) and their number (11 bits; all ones: the next word
+//! has it). Runs are ordered by class, plain before qualified. A qualified run to subjects has a second row of words: where in
+//! the segment's qualifiers each edge's begins.
+
+use super::ids::{ClassId, Direction, NodeId, TypeId};
+use super::qualifier::Qualifier;
+use crate::state::Accounts;
+use crate::words::Words;
+
+pub(crate) use writer::{SegmentEdge, SegmentWriter, push_bytes};
+
+mod writer;
+
+/// How many nodes a segment has, as a power of two.
+pub(crate) const SEGMENT_BITS: u32 = 16;
+
+const QUALIFIED: u32 = 1 << 20;
+const LONG_SHIFT: u32 = 21;
+/// What stands for a number of edges that the next word has.
+const LONG: usize = 0x7FF;
+/// What stands for two counts of header words that the next two words have.
+const MANY: u32 = u32::MAX;
+
+/// See the module.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Segment {
+    /// Where each node's record begins, and where the last one ends.
+    pub(crate) offsets: Words,
+    pub(crate) records: Words,
+    pub(crate) qualifiers: Words,
+    /// The revisions that edges of this segment came with, each once; low word first.
+    pub(crate) revisions: Words,
+    /// How many edges to subjects there are.
+    pub(crate) edges: usize,
+}
+
+impl Segment {
+    /// How many nodes there are.
+    pub(crate) fn len(&self) -> usize {
+        self.offsets.len().saturating_sub(1)
+    }
+
+    /// The record of a node of this segment. O(1).
+    #[inline]
+    pub(crate) fn record(&self, node: NodeId) -> Option<Record<'_>> {
+        let place = (node.0 & ((1 << SEGMENT_BITS) - 1)) as usize;
+        let begin = *self.offsets.as_slice().get(place)?;
+        Record::read(self.records.as_slice().get(begin as usize..)?)
+    }
+
+    /// Adds what it takes to accounts.
+    pub(crate) fn add_to(&self, accounts: &mut Accounts) {
+        let (mut names, mut forward, mut backward) = (0, 0, 0);
+        for place in 0..self.len() {
+            let Some(record) = self.offsets.get(place).and_then(|begin| Record::read(self.records.as_slice().get(begin as usize..)?)) else {
+                continue;
+            };
+            let ends = |direction| record.runs(direction).map(|run| run.ends.len() + run.places.len()).sum::<usize>();
+            names += record.name.len() + 2;
+            forward += record.forward.len() + ends(Direction::Forward);
+            backward += record.backward.len() + ends(Direction::Backward);
+        }
+        accounts.names_bytes += 4 * (names + self.offsets.len());
+        accounts.forward_bytes += 4 * (forward + self.qualifiers.len());
+        accounts.backward_bytes += 4 * backward;
+        accounts.revisions_bytes += 4 * (self.edges + self.revisions.len());
+    }
+
+    /// The qualifier at a place that a run names.
+    pub(crate) fn qualifier(&self, place: u32) -> Option<Qualifier> {
+        Qualifier::from_words(self.qualifiers.as_slice().get(place as usize..)?)
+    }
+
+    /// The revision with this number in the segment.
+    pub(crate) fn revision(&self, number: u32) -> Option<u64> {
+        let at = 2 * number as usize;
+        let (low, high) = (self.revisions.get(at)?, self.revisions.get(at + 1)?);
+        Some(u64::from(high) << 32 | u64::from(low))
+    }
+}
+
+/// What is known of one node.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Record<'a> {
+    first: u32,
+    name: &'a [u32],
+    forward: &'a [u32],
+    backward: &'a [u32],
+    ends: &'a [u32],
+}
+
+impl<'a> Record<'a> {
+    #[inline]
+    fn read(words: &'a [u32]) -> Option<Self> {
+        let (first, rest) = words.split_first()?;
+        let (name, rest) = rest.split_at_checked((*first >> 16).div_ceil(4) as usize)?;
+        let (counts, rest) = rest.split_first()?;
+        let (forward, backward, rest) = match *counts {
+            MANY => rest.split_first_chunk().map(|([forward, backward], rest)| (*forward, *backward, rest))?,
+            counts => (counts & 0xFFFF, counts >> 16, rest),
+        };
+        let (forward, rest) = rest.split_at_checked(forward as usize)?;
+        let (backward, ends) = rest.split_at_checked(backward as usize)?;
+        Some(Self { first: *first, name, forward, backward, ends })
+    }
+
+    /// The node's type.
+    pub(crate) const fn type_id(&self) -> TypeId {
+        TypeId((self.first & 0xFFFF) as u16)
+    }
+
+    /// The node's id, as bytes.
+    pub(crate) fn name(&self) -> &'a [u8] {
+        bytemuck::cast_slice::<u32, u8>(self.name).get(..(self.first >> 16) as usize).unwrap_or_default()
+    }
+
+    /// Whether the node has no edge at all.
+    pub(crate) const fn is_bare(&self) -> bool {
+        self.forward.is_empty() && self.backward.is_empty()
+    }
+
+    /// The runs in one direction, in order.
+    #[inline]
+    pub(crate) fn runs(&self, direction: Direction) -> Runs<'a> {
+        match direction {
+            Direction::Forward => Runs { headers: self.forward, ends: self.ends, places: true },
+            Direction::Backward => {
+                let mut forward = Runs { headers: self.forward, ends: self.ends, places: true };
+                let edges: usize = forward.by_ref().map(|run| run.ends.len()).sum();
+                Runs { headers: self.backward, ends: forward.ends.get(edges..).unwrap_or_default(), places: false }
+            }
+        }
+    }
+
+    /// The numbers of the revisions of the forward edges, in their order.
+    fn revisions(&self) -> &'a [u32] {
+        let mut forward = Runs { headers: self.forward, ends: self.ends, places: true };
+        let edges: usize = forward.by_ref().map(|run| run.ends.len()).sum();
+        forward.ends.get(..edges).unwrap_or_default()
+    }
+
+    /// The number of the revision of a forward edge, which is the `at`th of a run.
+    pub(crate) fn revision_of(&self, class: ClassId, qualified: bool, at: usize) -> Option<u32> {
+        let mut before = 0;
+        for run in self.runs(Direction::Forward) {
+            if run.class == class && run.qualified == qualified {
+                return self.revisions().get(before + at).copied();
+            }
+            before += run.ends.len();
+        }
+        None
+    }
+}
+
+/// The edges of one class of one node, in one direction.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Run<'a> {
+    pub(crate) class: ClassId,
+    pub(crate) qualified: bool,
+    /// The other ends, in order.
+    pub(crate) ends: &'a [u32],
+    /// Of a qualified run forward: where each edge's qualifier is.
+    pub(crate) places: &'a [u32],
+}
+
+/// The runs of a record.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Runs<'a> {
+    headers: &'a [u32],
+    ends: &'a [u32],
+    places: bool,
+}
+
+impl<'a> Iterator for Runs<'a> {
+    type Item = Run<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Run<'a>> {
+        let (header, mut rest) = self.headers.split_first()?;
+        let mut len = (header >> LONG_SHIFT) as usize;
+        if len == LONG {
+            let (long, behind) = rest.split_first()?;
+            len = *long as usize;
+            rest = behind;
+        }
+        self.headers = rest;
+        let qualified = header & QUALIFIED != 0;
+        let (ends, behind) = self.ends.split_at_checked(len)?;
+        let (places, behind) = behind.split_at_checked(if qualified && self.places { len } else { 0 })?;
+        self.ends = behind;
+        Some(Run { class: ClassId(header & (QUALIFIED - 1)), qualified, ends, places })
+    }
+}

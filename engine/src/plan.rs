@@ -1,0 +1,176 @@
+//! Compiled plans: what a schema's relations and permissions come to on a graph.
+//!
+//! A plan is a union of operations on one node, cheap ones first: it holds if one of them does. Computed relations of the same object
+//! are written out in it; intersections, exclusions and `all` are expressions over further plans. For every plan it is known which kinds of
+//! subject it can reach at all. A plan that is defined through itself by way of anything but unions is *tangled*: only a
+//! circuit can tell what it means ([`crate::eval`]).
+//!
+//! Plans belong to one schema and to the numbers that one graph's vocabulary gave its names; a plan stays good as the vocabulary grows.
+
+use std::collections::HashMap;
+
+use dhow_schema::ir::Name;
+
+use crate::graph::ids::{ClassId, RelationId, TypeId};
+use crate::graph::vocabulary::Kind;
+
+pub(crate) use compile::compile;
+
+mod compile;
+mod order;
+
+/// A plan, by its place among a schema's plans.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct PlanId(pub(crate) u32);
+
+/// One thing to look for at a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Op {
+    /// This very node's relation is the userset asked about.
+    Itself(RelationId),
+    /// This node is the object asked about.
+    Object,
+    /// An edge of this class to the very subject.
+    Named(ClassId),
+    /// An edge of this class, to the wildcard of the subject's type.
+    Wildcard(ClassId),
+    /// The groups that edges of this class lead to, all of whose members are found by going up from the subject.
+    Group { class: ClassId, relation: RelationId, plan: PlanId },
+    /// Another plan of the same node.
+    Same(PlanId),
+    /// Where edges of this class lead to: usersets, or the objects of an arrow.
+    Follow { class: ClassId, plan: PlanId },
+    /// An expression on this node.
+    Expr(Expr),
+}
+
+/// What is more than a union.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Expr {
+    /// All of these plans.
+    And(Vec<PlanId>),
+    /// The first plan, and not the second.
+    Minus(PlanId, PlanId),
+    /// At least one edge of these classes, and each leads to a node where the plan holds; without a plan it does not.
+    All(Vec<(ClassId, Option<PlanId>)>),
+}
+
+/// What some of a plan can lead to: a set of kinds of subject.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Reach(smallvec::SmallVec<[u64; 2]>);
+
+impl Reach {
+    /// Whether a kind is in it.
+    #[inline]
+    pub(crate) fn has(&self, kind: KindId) -> bool {
+        self.0.get(kind.0 as usize / 64).is_some_and(|word| word & (1 << (kind.0 % 64)) != 0)
+    }
+
+    fn insert(&mut self, kind: KindId) {
+        let place = kind.0 as usize / 64;
+        if self.0.len() <= place {
+            self.0.resize(place + 1, 0);
+        }
+        if let Some(word) = self.0.get_mut(place) {
+            *word |= 1 << (kind.0 % 64);
+        }
+    }
+
+    /// Takes in another set; whether that made a difference.
+    fn extend(&mut self, other: &Self) -> bool {
+        let mut grown = false;
+        self.0.resize(self.0.len().max(other.0.len()), 0);
+        for (word, more) in self.0.iter_mut().zip(&other.0) {
+            grown |= *more & !*word != 0;
+            *word |= more;
+        }
+        grown
+    }
+}
+
+/// A kind of subject, by its place among those that a schema's questions can be about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct KindId(u32);
+
+/// A union of operations.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Plan {
+    /// With what each can reach.
+    pub(crate) ops: Vec<(Op, Reach)>,
+    /// What the whole can reach.
+    pub(crate) reach: Reach,
+    /// Whether only a circuit can tell.
+    pub(crate) tangled: bool,
+}
+
+/// Which edges of a class count.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Rule {
+    /// Those without caveat and expiry.
+    pub(crate) plain: bool,
+    /// Those with these caveats, and whether with an expiry.
+    pub(crate) qualified: Vec<(Option<Name>, bool)>,
+}
+
+/// Edges by which a subject is a member of a group, or a group of another group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct GroupClass {
+    pub(crate) class: ClassId,
+    /// The type and the kind of the members.
+    pub(crate) subject_type: TypeId,
+    pub(crate) kind: Kind,
+    /// The relation of the group.
+    pub(crate) relation: RelationId,
+}
+
+/// All plans of a schema.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Plans {
+    plans: Vec<Plan>,
+    named: HashMap<(TypeId, RelationId), PlanId, foldhash::fast::FixedState>,
+    kinds: HashMap<(TypeId, Kind), KindId, foldhash::fast::FixedState>,
+    /// By class.
+    rules: Vec<Rule>,
+    /// The classes of edges into groups, by subject type and kind.
+    groups: Vec<GroupClass>,
+}
+
+impl Plans {
+    /// The plan of a relation or permission; `None`: the schema has none.
+    #[inline]
+    pub(crate) fn named(&self, object_type: TypeId, relation: RelationId) -> Option<PlanId> {
+        self.named.get(&(object_type, relation)).copied()
+    }
+
+    /// The kind of a subject; `None`: the schema has none such.
+    #[inline]
+    pub(crate) fn kind(&self, subject_type: TypeId, kind: Kind) -> Option<KindId> {
+        self.kinds.get(&(subject_type, kind)).copied()
+    }
+
+    /// A plan.
+    #[inline]
+    pub(crate) fn plan(&self, id: PlanId) -> Option<&Plan> {
+        self.plans.get(id.0 as usize)
+    }
+
+    /// Which edges of a class count.
+    #[inline]
+    pub(crate) fn rule(&self, class: ClassId) -> Option<&Rule> {
+        self.rules.get(class.0 as usize)
+    }
+
+    /// The classes of edges from this kind of subject into groups.
+    pub(crate) fn groups_of(&self, subject_type: TypeId, kind: Kind) -> &[GroupClass] {
+        let key = |group: &GroupClass| (group.subject_type, group.kind);
+        let begin = self.groups.partition_point(|group| key(group) < (subject_type, kind));
+        let rest = self.groups.get(begin..).unwrap_or_default();
+        rest.get(..rest.partition_point(|group| key(group) == (subject_type, kind))).unwrap_or_default()
+    }
+
+    /// The classes of edges from groups into groups, without caveat and expiry.
+    pub(crate) fn nesting(&self) -> impl Iterator<Item = &GroupClass> {
+        let nests = |group: &&GroupClass| matches!(group.kind, Kind::Userset(_));
+        self.groups.iter().filter(nests).filter(|group| self.rule(group.class).is_some_and(|rule| rule.plain))
+    }
+}

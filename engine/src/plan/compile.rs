@@ -1,0 +1,310 @@
+//! From a schema to plans.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dhow_schema::ir::{Definition, Quantifier, Relation, RelationKind, Rewrite, Schema, SubjectShape};
+
+use super::order::{find_reach, find_tangles};
+use super::{Expr, GroupClass, KindId, Op, Plan, PlanId, Plans, Reach, Rule};
+use crate::graph::ids::{ClassId, RelationId, TypeId};
+use crate::graph::vocabulary::{Class, Kind, Vocabulary};
+
+/// The plans of a schema, all of whose names the vocabulary has. O(schema²) at worst, where everything is computed from everything.
+pub(crate) fn compile(schema: &Schema, vocabulary: &Vocabulary) -> Plans {
+    let mut compiler = Compiler { schema, vocabulary, plans: Plans::default(), groups: BTreeSet::new() };
+    compiler.number();
+    compiler.rules();
+    compiler.find_groups();
+    for definition in schema.definitions.values() {
+        for relation in definition.relations.values() {
+            compiler.named(definition, relation);
+        }
+    }
+    let mut plans = compiler.plans;
+    find_tangles(&mut plans.plans);
+    let kinds: BTreeMap<_, _> = plans.kinds.iter().map(|(key, id)| (*key, *id)).collect();
+    find_reach(&mut plans.plans, vocabulary, &kinds);
+    plans
+}
+
+struct Compiler<'a> {
+    schema: &'a Schema,
+    vocabulary: &'a Vocabulary,
+    plans: Plans,
+    /// Relations whose members are found by going up from the subject.
+    groups: BTreeSet<(TypeId, RelationId)>,
+}
+
+/// Where a rewrite stands.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    definition: &'a Definition,
+    type_id: TypeId,
+}
+
+impl<'a> Compiler<'a> {
+    /// Gives every relation its plan, to be filled in, and every kind of subject its number.
+    fn number(&mut self) {
+        for definition in self.schema.definitions.values() {
+            let Some(type_id) = self.vocabulary.type_id(&definition.name) else { continue };
+            for kind in [Kind::Object, Kind::Wildcard] {
+                self.kind(type_id, kind);
+            }
+            for relation in definition.relations.keys() {
+                let Some(relation) = self.vocabulary.relation_id(relation) else { continue };
+                let id = self.push(Plan::default());
+                self.plans.named.insert((type_id, relation), id);
+                self.kind(type_id, Kind::Userset(relation));
+            }
+        }
+    }
+
+    fn kind(&mut self, type_id: TypeId, kind: Kind) {
+        let next = KindId(u32::try_from(self.plans.kinds.len()).unwrap_or(u32::MAX));
+        self.plans.kinds.entry((type_id, kind)).or_insert(next);
+    }
+
+    fn push(&mut self, plan: Plan) -> PlanId {
+        let id = PlanId(u32::try_from(self.plans.plans.len()).unwrap_or(u32::MAX));
+        self.plans.plans.push(plan);
+        id
+    }
+
+    /// The classes that a relation's tuples can be of, in the order of the schema, each once.
+    fn classes(&self, type_id: TypeId, relation: &Relation) -> Vec<(ClassId, Class)> {
+        let mut classes = Vec::new();
+        for direct in &relation.direct {
+            let class = || {
+                let kind = match &direct.shape {
+                    SubjectShape::Object => Kind::Object,
+                    SubjectShape::Wildcard => Kind::Wildcard,
+                    SubjectShape::Userset(name) => Kind::Userset(self.vocabulary.relation_id(name)?),
+                };
+                let relation = self.vocabulary.relation_id(&relation.name)?;
+                let subject_type = self.vocabulary.type_id(&direct.object_type)?;
+                let class = Class { object_type: type_id, relation, subject_type, kind };
+                Some((self.vocabulary.class_id(&class)?, class))
+            };
+            if let Some(class) = class()
+                && !classes.contains(&class)
+            {
+                classes.push(class);
+            }
+        }
+        classes
+    }
+
+    fn rules(&mut self) {
+        for definition in self.schema.definitions.values() {
+            let Some(type_id) = self.vocabulary.type_id(&definition.name) else { continue };
+            for relation in definition.relations.values() {
+                for (id, class) in self.classes(type_id, relation) {
+                    let place = id.0 as usize;
+                    if self.plans.rules.len() <= place {
+                        self.plans.rules.resize(place + 1, Rule::default());
+                    }
+                    let Some(rule) = self.plans.rules.get_mut(place) else { continue };
+                    for direct in &relation.direct {
+                        let shape = match class.kind {
+                            Kind::Object => direct.shape == SubjectShape::Object,
+                            Kind::Wildcard => direct.shape == SubjectShape::Wildcard,
+                            Kind::Userset(of) => match &direct.shape {
+                                SubjectShape::Userset(name) => self.vocabulary.relation_id(name) == Some(of),
+                                SubjectShape::Object | SubjectShape::Wildcard => false,
+                            },
+                        };
+                        if !shape || self.vocabulary.type_id(&direct.object_type) != Some(class.subject_type) {
+                            continue;
+                        }
+                        if direct.caveat.is_none() && !direct.expiration {
+                            rule.plain = true;
+                        } else {
+                            rule.qualified.push((direct.caveat.clone(), direct.expiration));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Which relations are groups: they hold tuples alone, and whatever usersets these name are groups as well. The greatest such set.
+    fn find_groups(&mut self) {
+        let mut members: BTreeMap<(TypeId, RelationId), Vec<(ClassId, Class)>> = BTreeMap::new();
+        for definition in self.schema.definitions.values() {
+            let Some(type_id) = self.vocabulary.type_id(&definition.name) else { continue };
+            for relation in definition.relations.values() {
+                let Some(relation_id) = self.vocabulary.relation_id(&relation.name) else { continue };
+                if relation.rewrite == Rewrite::Direct && relation.kind == RelationKind::Relation {
+                    members.insert((type_id, relation_id), self.classes(type_id, relation));
+                }
+            }
+        }
+        loop {
+            let known: BTreeSet<(TypeId, RelationId)> = members.keys().copied().collect();
+            let sound = |classes: &[(ClassId, Class)]| {
+                classes.iter().all(|(_, class)| match class.kind {
+                    Kind::Userset(relation) => known.contains(&(class.subject_type, relation)),
+                    Kind::Object | Kind::Wildcard => true,
+                })
+            };
+            members.retain(|_, classes| sound(classes));
+            if members.len() == known.len() {
+                self.groups = known;
+                break;
+            }
+        }
+        // Only those that somebody names as a userset need be found from below.
+        let named: BTreeSet<(TypeId, RelationId)> = self.named_usersets();
+        self.groups.retain(|group| named.contains(group));
+        for group in &self.groups {
+            for (class, Class { subject_type, kind, relation, .. }) in members.get(group).into_iter().flatten() {
+                self.plans.groups.push(GroupClass { class: *class, subject_type: *subject_type, kind: *kind, relation: *relation });
+            }
+        }
+        self.plans.groups.sort_unstable_by_key(|group| (group.subject_type, group.kind, group.class));
+    }
+
+    /// The usersets that the schema's relations take as subjects.
+    fn named_usersets(&self) -> BTreeSet<(TypeId, RelationId)> {
+        let relations = self.schema.definitions.values().flat_map(|definition| definition.relations.values());
+        relations
+            .flat_map(|relation| &relation.direct)
+            .filter_map(|direct| match &direct.shape {
+                SubjectShape::Userset(name) => {
+                    Some((self.vocabulary.type_id(&direct.object_type)?, self.vocabulary.relation_id(name)?))
+                }
+                SubjectShape::Object | SubjectShape::Wildcard => None,
+            })
+            .collect()
+    }
+
+    fn named(&mut self, definition: &'a Definition, relation: &'a Relation) {
+        let ids = (self.vocabulary.type_id(&definition.name), self.vocabulary.relation_id(&relation.name));
+        let (Some(type_id), Some(relation_id)) = ids else { return };
+        let Some(id) = self.plans.named(type_id, relation_id) else { return };
+        let mut ops = vec![Op::Itself(relation_id)];
+        let mut written_out = BTreeSet::from([relation_id]);
+        self.union(Place { definition, type_id }, relation, &relation.rewrite, &mut ops, &mut written_out);
+        self.fill(id, ops);
+    }
+
+    fn fill(&mut self, id: PlanId, mut ops: Vec<Op>) {
+        ops.sort_by_key(cost);
+        let mut once: Vec<(Op, Reach)> = Vec::with_capacity(ops.len());
+        for op in ops {
+            if !once.iter().any(|(known, _)| *known == op) {
+                once.push((op, Reach::default()));
+            }
+        }
+        if let Some(plan) = self.plans.plans.get_mut(id.0 as usize) {
+            plan.ops = once;
+        }
+    }
+
+    /// A plan for a part of a rewrite.
+    fn part(&mut self, place: Place<'a>, relation: &'a Relation, rewrite: &'a Rewrite) -> PlanId {
+        if let Rewrite::Computed(name) = rewrite
+            && let Some(id) = self.vocabulary.relation_id(name).and_then(|name| self.plans.named(place.type_id, name))
+        {
+            return id;
+        }
+        let mut ops = Vec::new();
+        self.union(place, relation, rewrite, &mut ops, &mut BTreeSet::new());
+        let id = self.push(Plan::default());
+        self.fill(id, ops);
+        id
+    }
+
+    /// Adds the operations of a rewrite. Recursion is as deep as rewrites, which the schema's compiler bounds, and computed relations
+    /// of one type, each once, follow each other through a list.
+    fn union(
+        &mut self,
+        place: Place<'a>,
+        relation: &'a Relation,
+        rewrite: &'a Rewrite,
+        ops: &mut Vec<Op>,
+        written_out: &mut BTreeSet<RelationId>,
+    ) {
+        let mut open = vec![(relation, rewrite)];
+        while let Some((relation, rewrite)) = open.pop() {
+            match rewrite {
+                Rewrite::Direct => self.direct(place.type_id, relation, ops),
+                Rewrite::Computed(name) => {
+                    let Some(id) = self.vocabulary.relation_id(name) else { continue };
+                    let Some(computed) = place.definition.relations.get(name) else { continue };
+                    if !is_union(&computed.rewrite) {
+                        ops.extend(self.plans.named(place.type_id, id).map(Op::Same));
+                    } else if written_out.insert(id) {
+                        ops.push(Op::Itself(id));
+                        open.push((computed, &computed.rewrite));
+                    }
+                }
+                Rewrite::Arrow { tupleset, target, quantifier } => {
+                    let Some(tupleset) = place.definition.relations.get(tupleset) else { continue };
+                    let target = self.vocabulary.relation_id(target);
+                    let leads_to = |class: &Class| target.and_then(|target| self.plans.named(class.subject_type, target));
+                    let classes = self.classes(place.type_id, tupleset);
+                    match quantifier {
+                        Quantifier::Any => ops.extend(classes.iter().filter(|(_, class)| class.kind != Kind::Wildcard).filter_map(
+                            |(id, class)| leads_to(class).map(|plan| Op::Follow { class: *id, plan }),
+                        )),
+                        Quantifier::All => {
+                            let to = |class: &Class| if class.kind == Kind::Wildcard { None } else { leads_to(class) };
+                            ops.push(Op::Expr(Expr::All(classes.iter().map(|(id, class)| (*id, to(class))).collect())));
+                        }
+                    }
+                }
+                Rewrite::Union(operands) => open.extend(operands.iter().map(|operand| (relation, operand))),
+                Rewrite::Intersection(operands) => {
+                    let parts = operands.iter().map(|operand| self.part(place, relation, operand)).collect();
+                    ops.push(Op::Expr(Expr::And(parts)));
+                }
+                Rewrite::Exclusion { base, subtract } => {
+                    let (base, subtract) = (self.part(place, relation, base), self.part(place, relation, subtract));
+                    ops.push(Op::Expr(Expr::Minus(base, subtract)));
+                }
+                Rewrite::Nil => {}
+                Rewrite::SelfObject => ops.push(Op::Object),
+            }
+        }
+    }
+
+    fn direct(&self, type_id: TypeId, relation: &Relation, ops: &mut Vec<Op>) {
+        for (id, class) in self.classes(type_id, relation) {
+            ops.push(Op::Named(id));
+            match class.kind {
+                Kind::Object => {}
+                Kind::Wildcard => ops.push(Op::Wildcard(id)),
+                Kind::Userset(of) => {
+                    let Some(plan) = self.plans.named(class.subject_type, of) else { continue };
+                    ops.push(if self.groups.contains(&(class.subject_type, of)) {
+                        Op::Group { class: id, relation: of, plan }
+                    } else {
+                        Op::Follow { class: id, plan }
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// Whether a rewrite has no expression. What is computed in it decides for itself.
+fn is_union(rewrite: &Rewrite) -> bool {
+    match rewrite {
+        Rewrite::Direct | Rewrite::Computed(_) | Rewrite::Nil | Rewrite::SelfObject => true,
+        Rewrite::Arrow { quantifier, .. } => *quantifier == Quantifier::Any,
+        Rewrite::Union(operands) => operands.iter().all(is_union),
+        Rewrite::Intersection(_) | Rewrite::Exclusion { .. } => false,
+    }
+}
+
+/// The cheap ones come first.
+const fn cost(op: &Op) -> u8 {
+    match op {
+        Op::Itself(_) | Op::Object => 0,
+        Op::Named(_) | Op::Wildcard(_) => 1,
+        Op::Group { .. } => 2,
+        Op::Follow { .. } | Op::Same(_) => 3,
+        Op::Expr(_) => 4,
+    }
+}

@@ -1,0 +1,63 @@
+//! Keeps the memory of a fold in order: when enough has changed, its base is made anew, beside readers and writers.
+
+use std::sync::{Arc, PoisonError, Weak};
+
+use dhow_engine::state::{Rebuild, State};
+
+use super::Fold;
+
+impl Fold {
+    /// Tends a fold for as long as it is there.
+    pub(in crate::node) fn tend(self: &Arc<Self>) {
+        let fold = Arc::downgrade(self);
+        let mut progress = self.subscribe();
+        tokio::spawn(async move {
+            while progress.changed().await.is_ok() && !progress.borrow_and_update().gone {
+                rebuild_if_due(&fold).await;
+            }
+        });
+    }
+
+    /// The newest state, and the number of its history.
+    fn newest_state(&self) -> (State, u64) {
+        let seen = self.seen.read().unwrap_or_else(PoisonError::into_inner);
+        (seen.history.head().clone(), self.progress().replaced)
+    }
+
+    /// Makes the next part of a rebuild and puts it in place; whether there was one, and the history is still the one it began with.
+    async fn rebuild_part(&self, rebuild: &mut Rebuild, history: u64) -> bool {
+        let (newest, replaced) = self.newest_state();
+        if replaced != history {
+            return false;
+        }
+        let mut work = std::mem::replace(rebuild, Rebuild::begin_now(&newest));
+        let made = tokio::task::spawn_blocking(move || {
+            let part = work.work(&newest);
+            (work, part)
+        });
+        let Ok((work, Some(part))) = made.await else { return false };
+        *rebuild = work;
+        let _turn = self.turn.lock().await;
+        let (newest, replaced) = self.newest_state();
+        if replaced != history {
+            return false;
+        }
+        let oldest = self.seen.read().unwrap_or_else(PoisonError::into_inner).history.oldest();
+        // Nobody folds meanwhile, and readers go on with what they have.
+        let Ok(head) = tokio::task::spawn_blocking(move || part.install(&newest, oldest)).await else { return false };
+        self.seen_mut().history.replace_head(head).is_ok()
+    }
+}
+
+async fn rebuild_if_due(fold: &Weak<Fold>) {
+    let Some(first) = fold.upgrade() else { return };
+    let (newest, history) = first.newest_state();
+    let Some(mut rebuild) = Rebuild::begin(&newest) else { return };
+    drop((first, newest));
+    // Not longer than for a part: a store that is removed takes its memory along.
+    while let Some(fold) = fold.upgrade() {
+        if !fold.rebuild_part(&mut rebuild, history).await {
+            return;
+        }
+    }
+}
