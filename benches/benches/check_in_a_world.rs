@@ -87,7 +87,11 @@ fn check_in_a_world(criterion: &mut Criterion) {
                 bencher.iter_custom(|iterations| fast.measure(&questions, iterations, check));
             });
             let (y, fast, slow) = (y.nanoseconds(), fast.nanoseconds(), slow.nanoseconds());
-            eprintln!("{size} tuples, {mix}: Y {y:.0} ns; evaluator {fast:.0} ns, {:.2} Y; circuit {slow:.0} ns, {:.1} Y", fast / y, slow / y);
+            eprintln!(
+                "{size} tuples, {mix}: Y {y:.0} ns; evaluator {fast:.0} ns, {:.2} Y; circuit {slow:.0} ns, {:.1} Y",
+                fast / y,
+                slow / y
+            );
         }
         group.finish();
     }

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use imbl::{OrdMap, Vector};
 
 use base::Base;
-use names::NameIndex;
 use ids::{ClassId, Direction, NodeId, TypeId};
+use names::NameIndex;
 use nodes::{NodeName, Place};
 use overlay::{Edge, Overlay};
 use qualifier::Qualifier;
@@ -25,6 +25,7 @@ use crate::tuple::{Id, ObjectRef, Subject, Tuple, TupleKey};
 pub(crate) mod base;
 pub(crate) mod build;
 mod filter;
+pub(crate) mod groups;
 pub(crate) mod ids;
 mod names;
 mod nodes;
@@ -167,9 +168,7 @@ impl Graph {
 
     /// What an edge is, if it is what it should be.
     fn expect(&self, edge: Edge, expected: Option<&Tuple>) -> Result<Option<Option<Arc<Qualifier>>>, ChangeError> {
-        let found = self
-            .edge(edge.node, edge.class, edge.other)
-            .map(|image| self.qualifier(edge.node, edge.class, edge.other, image));
+        let found = self.edge(edge.node, edge.class, edge.other).map(|image| self.qualifier(edge.node, edge.class, edge.other, image));
         let same = match (&found, expected) {
             (None, None) => true,
             (Some(qualifier), Some(tuple)) => qualifier.as_deref() == Qualifier::of(tuple).as_ref(),
@@ -192,9 +191,7 @@ impl Graph {
         let subject = match class.kind {
             vocabulary::Kind::Object => Subject::object(subject),
             vocabulary::Kind::Wildcard => Subject::wildcard_of_valid(subject.object_type().clone()),
-            vocabulary::Kind::Userset(relation) => {
-                Subject::userset_of_valid(subject, vocabulary.relation_name(relation)?.clone())
-            }
+            vocabulary::Kind::Userset(relation) => Subject::userset_of_valid(subject, vocabulary.relation_name(relation)?.clone()),
         };
         Some(TupleKey::from_valid(object, vocabulary.relation_name(class.relation)?.clone(), subject))
     }
@@ -215,10 +212,7 @@ impl Graph {
             From::After(id) => Bound::Excluded(place(id)),
         };
         let new = self.core.new_nodes.range::<_, Place<'_>>((from, Bound::Unbounded));
-        let new = new
-            .take_while(move |(name, _)| name.type_id == type_id)
-            .map(|(_, node)| *node)
-            .peekable();
+        let new = new.take_while(move |(name, _)| name.type_id == type_id).map(|(_, node)| *node).peekable();
         Nodes { graph: self, base, new }
     }
 

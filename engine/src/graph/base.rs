@@ -71,8 +71,7 @@ impl Base {
     pub(crate) fn index(&mut self, seed: u64) {
         let nodes = self.nodes();
         let records = || (0..nodes).map(|node| self.record(NodeId(node)));
-        let hashes: Vec<u64> =
-            records().map(|record| record.map_or(0, |record| hash(seed, record.type_id(), record.name()))).collect();
+        let hashes: Vec<u64> = records().map(|record| record.map_or(0, |record| hash(seed, record.type_id(), record.name()))).collect();
         self.names = NameIndex::build(seed, hashes.into_iter());
         let mut order: Vec<u32> = (0..nodes).collect();
         // Nearly sorted already, but for what came since nodes were numbered: the sort finds the runs.

@@ -163,7 +163,11 @@ fn base_edge(record: Record<'_>, class: ClassId, subject: NodeId) -> Option<Imag
         if run.class == class
             && let Some(at) = find_end(&run, subject)
         {
-            return Some(if run.qualified { run.places.get(at).map_or(Image::AtObject, |place| Image::InSegment(*place)) } else { Image::Plain });
+            return Some(if run.qualified {
+                run.places.get(at).map_or(Image::AtObject, |place| Image::InSegment(*place))
+            } else {
+                Image::Plain
+            });
         }
         if run.class > class {
             break;

@@ -59,7 +59,8 @@ impl Segment {
     pub(crate) fn add_to(&self, accounts: &mut Accounts) {
         let (mut names, mut forward, mut backward) = (0, 0, 0);
         for place in 0..self.len() {
-            let Some(record) = self.offsets.get(place).and_then(|begin| Record::read(self.records.as_slice().get(begin as usize..)?)) else {
+            let Some(record) = self.offsets.get(place).and_then(|begin| Record::read(self.records.as_slice().get(begin as usize..)?))
+            else {
                 continue;
             };
             let ends = |direction| record.runs(direction).map(|run| run.ends.len() + run.places.len()).sum::<usize>();

@@ -170,9 +170,7 @@ impl<'a> Compiler<'a> {
         relations
             .flat_map(|relation| &relation.direct)
             .filter_map(|direct| match &direct.shape {
-                SubjectShape::Userset(name) => {
-                    Some((self.vocabulary.type_id(&direct.object_type)?, self.vocabulary.relation_id(name)?))
-                }
+                SubjectShape::Userset(name) => Some((self.vocabulary.type_id(&direct.object_type)?, self.vocabulary.relation_id(name)?)),
                 SubjectShape::Object | SubjectShape::Wildcard => None,
             })
             .collect()
@@ -245,9 +243,12 @@ impl<'a> Compiler<'a> {
                     let leads_to = |class: &Class| target.and_then(|target| self.plans.named(class.subject_type, target));
                     let classes = self.classes(place.type_id, tupleset);
                     match quantifier {
-                        Quantifier::Any => ops.extend(classes.iter().filter(|(_, class)| class.kind != Kind::Wildcard).filter_map(
-                            |(id, class)| leads_to(class).map(|plan| Op::Follow { class: *id, plan }),
-                        )),
+                        Quantifier::Any => ops.extend(
+                            classes
+                                .iter()
+                                .filter(|(_, class)| class.kind != Kind::Wildcard)
+                                .filter_map(|(id, class)| leads_to(class).map(|plan| Op::Follow { class: *id, plan })),
+                        ),
                         Quantifier::All => {
                             let to = |class: &Class| if class.kind == Kind::Wildcard { None } else { leads_to(class) };
                             ops.push(Op::Expr(Expr::All(classes.iter().map(|(id, class)| (*id, to(class))).collect())));

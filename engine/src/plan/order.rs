@@ -27,7 +27,13 @@ impl Op {
     const fn is_expression(&self) -> bool {
         match self {
             Self::Expr(_) => true,
-            Self::Itself(_) | Self::Object | Self::Named(_) | Self::Wildcard(_) | Self::Group { .. } | Self::Same(_) | Self::Follow { .. } => false,
+            Self::Itself(_)
+            | Self::Object
+            | Self::Named(_)
+            | Self::Wildcard(_)
+            | Self::Group { .. }
+            | Self::Same(_)
+            | Self::Follow { .. } => false,
         }
     }
 }

@@ -3,11 +3,11 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use crate::graph::Graph;
 use crate::graph::ids::{ClassId, Direction, NodeId, TypeId};
 use crate::graph::overlay::Edge;
 use crate::graph::qualifier::Qualifier;
 use crate::graph::read::Image;
-use crate::graph::Graph;
 use crate::tuple::{Id, Tuple};
 
 /// The tuples of a request, as edges. Objects that the graph does not know have numbers of the request's own.

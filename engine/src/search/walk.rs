@@ -260,7 +260,8 @@ impl<'a> Walk<'a> {
                 break;
             }
             for (at, other) in run.ends.iter().enumerate() {
-                let image = if run.qualified { run.places.get(at).map_or(Image::AtObject, |place| Image::InSegment(*place)) } else { Image::Plain };
+                let image =
+                    if run.qualified { run.places.get(at).map_or(Image::AtObject, |place| Image::InSegment(*place)) } else { Image::Plain };
                 if on_end(NodeId(*other), Found::Stored(image)).is_break() {
                     return outcome;
                 }

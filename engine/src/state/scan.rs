@@ -34,7 +34,10 @@ impl State {
 
     /// All tuples, in key order.
     pub fn tuples(&self) -> impl Iterator<Item = Arc<Tuple>> {
-        self.types().into_iter().flat_map(|type_id| self.graph.nodes_from(type_id, From::Start)).flat_map(|node| self.of_object(node, |_| true))
+        self.types()
+            .into_iter()
+            .flat_map(|type_id| self.graph.nodes_from(type_id, From::Start))
+            .flat_map(|node| self.of_object(node, |_| true))
     }
 
     /// The tuples of a relation of an object, in key order. O(log n + found log found).
@@ -123,7 +126,9 @@ impl State {
                 None => Box::new(self.graph.nodes_from(type_id, reached.map_or(From::Start, From::At))),
             }
         });
-        Box::new(nodes.flat_map(move |node| self.of_object(node, move |class| relation.is_none_or(|relation| relation == Some(class.relation)))))
+        Box::new(
+            nodes.flat_map(move |node| self.of_object(node, move |class| relation.is_none_or(|relation| relation == Some(class.relation)))),
+        )
     }
 
     fn scan_subject<'a>(&'a self, filter: &TupleFilter, subject_type: &str, subject_id: &str) -> Tuples<'a> {
@@ -146,12 +151,7 @@ impl State {
             relation.is_none_or(|relation| relation == of)
         };
         let found = self.found(Direction::Backward, node, wanted);
-        Box::new(
-            found
-                .into_iter()
-                .filter_map(move |found| self.graph.tuple_of(found.other, found.class, node, found.image))
-                .map(Arc::new),
-        )
+        Box::new(found.into_iter().filter_map(move |found| self.graph.tuple_of(found.other, found.class, node, found.image)).map(Arc::new))
     }
 
     /// The types, by name.

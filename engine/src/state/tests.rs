@@ -2,9 +2,9 @@ use super::*;
 use crate::entry::{SchemaSource, SchemaText};
 use crate::filter::{IdMatch, SubjectRelationMatch, TupleFilter};
 use crate::history::{History, Window};
+use crate::tuple::Id;
 use dhow_schema::ir::Name;
 use proptest::prelude::*;
-use crate::tuple::Id;
 use std::collections::{BTreeMap, BTreeSet};
 
 const STORE: StoreId = StoreId([7; 16]);
