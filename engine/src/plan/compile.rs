@@ -10,6 +10,9 @@ use crate::graph::ids::{ClassId, RelationId, TypeId};
 use crate::graph::nesting::NestingClass;
 use crate::graph::vocabulary::{Class, Kind, Vocabulary};
 
+/// Lists of operations by plan and kind of subject, at most. A schema with more has its operations looked through each time.
+const MAX_LISTS: usize = 1 << 16;
+
 /// The plans of a schema, all of whose names the vocabulary has. O(schema²) at worst, where everything is computed from everything.
 pub(crate) fn compile(schema: &Schema, vocabulary: &Vocabulary) -> Plans {
     let mut compiler = Compiler { schema, vocabulary, plans: Plans::default(), groups: BTreeSet::new() };
@@ -25,6 +28,12 @@ pub(crate) fn compile(schema: &Schema, vocabulary: &Vocabulary) -> Plans {
     find_tangles(&mut plans.plans);
     let kinds: BTreeMap<_, _> = plans.kinds.iter().map(|(key, id)| (*key, *id)).collect();
     find_reach(&mut plans.plans, vocabulary, &kinds);
+    if plans.plans.len().saturating_mul(kinds.len()) <= MAX_LISTS {
+        for plan in &mut plans.plans {
+            let reaching = |kind| (0_u32..).zip(&plan.ops).filter(move |(_, (_, reach))| reach.has(kind)).map(|(place, _)| place).collect();
+            plan.by_kind = (0..).map(KindId).take(kinds.len()).map(reaching).collect();
+        }
+    }
     plans
 }
 

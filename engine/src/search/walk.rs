@@ -127,10 +127,7 @@ impl<'a> Walk<'a> {
             return Ok(false);
         }
         let edges = self.world.edges(Direction::Forward, node);
-        for (place, (op, reach)) in plan.ops.iter().enumerate() {
-            if !reach.has(asked.kind_id) {
-                continue;
-            }
+        for (place, op) in plan.ops(asked.kind_id) {
             front.spent += 1;
             let holds = match op {
                 Op::Itself(relation) => asked.kind == Kind::Userset(*relation) && asked.node == node,
@@ -173,7 +170,15 @@ impl<'a> Walk<'a> {
     }
 
     fn follow(&self, edges: &Edges<'a>, class: ClassId, plan: PlanId, front: &mut Front) {
-        self.world.each(edges, class, |other, standing| {
+        let (plain, more) = self.world.plain(edges, class);
+        front.spent += plain.len() as u64;
+        for other in plain {
+            front.push((plan, NodeId(*other)));
+        }
+        if !more {
+            return;
+        }
+        self.world.each_more(edges, class, &mut |other, standing| {
             front.spent += 1;
             match standing {
                 Standing::Counts => front.push((plan, other)),
