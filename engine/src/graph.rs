@@ -125,13 +125,18 @@ impl Graph {
 
     /// The tuple with this key, if there is an edge. O(log edges of its class).
     pub(crate) fn tuple(&self, key: &TupleKey) -> Option<Tuple> {
-        let class = self.core.vocabulary.class_of(key)?;
-        let vocabulary = &self.core.vocabulary;
-        let object = self.find(vocabulary.type_id(key.object().object_type())?, key.object().id())?;
-        let subject = self.find(vocabulary.type_id(key.subject().object_type())?, key.subject().id())?;
+        let (object, class, subject) = self.ends_of(key)?;
         let image = self.edge(object, class, subject)?;
         let qualifier = self.qualifier(object, class, subject, image);
         Some(tuple_of(key.clone(), qualifier.as_deref()))
+    }
+
+    /// The numbers of an edge with this key, whether or not there is one. O(1), or O(log new nodes).
+    pub(crate) fn ends_of(&self, key: &TupleKey) -> Option<(NodeId, ClassId, NodeId)> {
+        let id = self.core.vocabulary.class_of(key)?;
+        let class = self.core.vocabulary.class(id)?;
+        let [object, subject] = self.find_both([(class.object_type, key.object().id()), (class.subject_type, key.subject().id())]);
+        Some((object?, id, subject?))
     }
 
     /// Replaces what an edge is, as the newest change: `old` is what it must be. O(log changes).

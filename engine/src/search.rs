@@ -194,3 +194,6 @@ impl<'a> Evaluator<'a> {
         Some(Walk::new(world, self.limits).search(plan, node, 0).map_err(EvalError::Stopped))
     }
 }
+
+#[cfg(test)]
+mod tests;

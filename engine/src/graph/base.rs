@@ -22,7 +22,7 @@ pub(crate) struct Base {
 impl Base {
     /// How many nodes it has: those below this number.
     pub(crate) fn nodes(&self) -> u32 {
-        self.segments.last().map_or(0, |last| (((self.segments.len() - 1) << SEGMENT_BITS) + last.len()) as u32)
+        self.segments.last().map_or(0, |last| first_of(self.segments.len() - 1) + last.nodes())
     }
 
     /// How many edges it has.
@@ -44,7 +44,8 @@ impl Base {
     /// The node with this type and id. O(1).
     #[inline]
     pub(crate) fn find(&self, type_id: TypeId, id: &[u8]) -> Option<NodeId> {
-        self.names.find(hash(self.names.seed, type_id, id), |node| self.segment(node).is_some_and(|segment| segment.is_named(node, type_id, id)))
+        self.names
+            .find(hash(self.names.seed, type_id, id), |node| self.segment(node).is_some_and(|segment| segment.is_named(node, type_id, id)))
     }
 
     /// The nodes of two names. O(1): what has to be fetched for one is fetched while that for the other is under way.
@@ -110,6 +111,11 @@ impl Base {
     fn name(&self, node: NodeId) -> Option<(TypeId, &[u8])> {
         self.record(node).map(|record| (record.type_id(), record.name()))
     }
+}
+
+/// The first node of a segment. There are fewer nodes than 32 bits can number.
+pub(crate) fn first_of(segment: usize) -> u32 {
+    u32::try_from(segment << SEGMENT_BITS).unwrap_or(u32::MAX)
 }
 
 /// Writes nodes one after the other into segments.

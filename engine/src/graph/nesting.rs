@@ -91,7 +91,8 @@ impl Graph {
         let core = Arc::make_mut(&mut self.core);
         core.nesting = Arc::new(Nesting { classes, revision: self.revision, index });
         if same {
-            core.nested_anew = core.nested_anew.iter().filter(|(_, changed)| **changed > oldest).map(|(node, changed)| (*node, *changed)).collect();
+            core.nested_anew =
+                core.nested_anew.iter().filter(|(_, changed)| **changed > oldest).map(|(node, changed)| (*node, *changed)).collect();
         } else {
             core.remember_nesting();
         }

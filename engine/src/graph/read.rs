@@ -149,7 +149,7 @@ impl Graph {
             Image::InOverlay(place) => self.core.overlay.memory().qualifier(place).cloned(),
             Image::AtObject => match self.edge(object, class, subject)? {
                 Image::AtObject => None,
-                image => self.qualifier(object, class, subject, image),
+                image @ (Image::Plain | Image::InSegment(_) | Image::InOverlay(_)) => self.qualifier(object, class, subject, image),
             },
         }
     }
@@ -172,7 +172,7 @@ impl Core {
         if found.is_some() || self.new_nodes.is_empty() {
             return found;
         }
-        self.new_nodes.get(&super::nodes::Place { type_id, id }).map(|node| *node)
+        self.new_nodes.get(&super::nodes::Place { type_id, id }).copied()
     }
 
     pub(super) fn name(&self, node: NodeId) -> Option<(TypeId, &str)> {

@@ -6,7 +6,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::base::{Base, SegmentsWriter};
+use super::base::{Base, SegmentsWriter, first_of};
 use super::ids::{Direction, NodeId};
 use super::overlay::Edge;
 use super::segment::{SEGMENT_BITS, Segment, SegmentEdge, SegmentWriter};
@@ -36,8 +36,8 @@ impl Graph {
 
     fn rebuilt_segment(&self, segment: usize) -> Segment {
         let mut writer = SegmentWriter::default();
-        let first = (segment << SEGMENT_BITS) as u32;
-        let len = self.core.base.segments.get(segment).map_or(0, Segment::len) as u32;
+        let first = first_of(segment);
+        let len = self.core.base.segments.get(segment).map_or(0, Segment::nodes);
         for node in first..first + len {
             self.write(NodeId(node), &mut writer);
         }
@@ -102,7 +102,7 @@ impl Graph {
         let mut writer = SegmentsWriter::default();
         let mut node = base.nodes();
         if let Some(last) = base.segments.pop_if(|last| last.len() < 1 << SEGMENT_BITS) {
-            node -= last.len() as u32;
+            node -= last.nodes();
         }
         for node in node..self.core.nodes() {
             self.write(NodeId(node), writer.current());

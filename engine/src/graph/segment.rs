@@ -72,6 +72,11 @@ impl Segment {
         accounts.revisions_bytes += 4 * (self.edges + self.revisions.len());
     }
 
+    /// The same as a number of nodes: a segment has 2^16 at most.
+    pub(crate) fn nodes(&self) -> u32 {
+        u32::try_from(self.len()).unwrap_or(u32::MAX)
+    }
+
     /// Where the record of a node begins.
     #[inline]
     pub(crate) fn begin(&self, node: NodeId) -> Option<usize> {

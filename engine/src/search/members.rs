@@ -5,10 +5,10 @@ use std::ops::ControlFlow;
 use smallvec::SmallVec;
 
 use super::world::{Looks, Standing, World};
-use crate::graph::groups::Ancestors;
-use crate::graph::nesting::group as indexed;
 use crate::eval::Stopped;
+use crate::graph::groups::Ancestors;
 use crate::graph::ids::{Direction, NodeId, RelationId};
+use crate::graph::nesting::group as indexed;
 use crate::graph::vocabulary::Kind;
 
 /// A relation of an object all of whose members are found from below.

@@ -109,7 +109,7 @@ impl<'a> World<'a> {
             let (object, subject) = ends(other);
             match self.standing(object, class, subject, found) {
                 Standing::Not => ControlFlow::Continue(()),
-                standing => visit(other, standing),
+                standing @ (Standing::Counts | Standing::If(_)) => visit(other, standing),
             }
         };
         if edges.touched {

@@ -32,6 +32,14 @@ impl State {
         self.graph.tuple(key).map(Arc::new)
     }
 
+    /// The revision that the tuple with this key came with, or was last replaced with; `None`: there is no such tuple, or it was loaded
+    /// from where that was not kept. O(log n).
+    #[must_use]
+    pub fn revision_of(&self, key: &TupleKey) -> Option<u64> {
+        let (object, class, subject) = self.graph.ends_of(key)?;
+        self.graph.revision_of(object, class, subject).filter(|revision| *revision > 0)
+    }
+
     /// All tuples, in key order.
     pub fn tuples(&self) -> impl Iterator<Item = Arc<Tuple>> {
         self.types()

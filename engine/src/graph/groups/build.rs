@@ -43,16 +43,6 @@ impl TooManyEdges {
     pub(super) const fn check(edges: usize) -> Result<(), Self> {
         if edges > MAX_EDGES { Err(Self { edges }) } else { Ok(()) }
     }
-
-    /// The stable code of this error.
-    pub(crate) const fn code(&self) -> &'static str {
-        "too_many_nesting_edges"
-    }
-
-    /// What can be done about it.
-    pub(crate) const fn help(&self) -> &'static str {
-        "divide the store, or nest fewer groups"
-    }
 }
 
 impl GroupIndex {
@@ -67,11 +57,7 @@ impl GroupIndex {
     ///
     /// # Errors
     /// There are more than 2^30 edges.
-    pub(crate) fn build(
-        edges: impl IntoIterator<Item = (Group, Group)>,
-        walked: &[Group],
-        limits: &Limits,
-    ) -> Result<Self, TooManyEdges> {
+    pub(crate) fn build(edges: impl IntoIterator<Item = (Group, Group)>, walked: &[Group], limits: &Limits) -> Result<Self, TooManyEdges> {
         let mut edges: Vec<(Group, Group)> = edges.into_iter().filter(|(child, parent)| child != parent).collect();
         edges.sort_unstable();
         edges.dedup();

@@ -1,6 +1,5 @@
 //! The form of the index: a hash table of groups, and the lists of ancestors it points to.
 
-use super::set::GroupSet;
 use super::{Group, first_slot};
 
 /// A slot of the table: node, kind, where the group's list begins in the lists (counted in groups), and its length.
@@ -33,95 +32,24 @@ pub(super) enum Found {
 /// Where a list is: where it begins, and its length. Groups that are nested in the same groups share one.
 pub(super) type Span = [u32; 2];
 
-/// The table or the lists are not what [`GroupIndex::build`] makes: they are cut, damaged or something else.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Damaged {
-    /// The rows are not made of whole slots and whole groups, or the table has no free slot.
-    #[error("the group index is not made of whole slots and lists")]
-    Shape,
-    /// A slot points outside of the lists, or a group is where it would not be found.
-    #[error("slot {slot} of the group index is wrong")]
-    Slot {
-        /// The slot, from 0.
-        slot: usize,
-    },
-    /// A list is not sorted.
-    #[error("the list of slot {slot} of the group index is not sorted")]
-    List {
-        /// The slot, from 0.
-        slot: usize,
-    },
-}
-
-impl Damaged {
-    /// The stable code of this error.
-    pub(crate) const fn code(&self) -> &'static str {
-        match self {
-            Self::Shape | Self::Slot { .. } | Self::List { .. } => "group_index_damaged",
-        }
-    }
-
-    /// What can be done about it.
-    pub(crate) const fn help(&self) -> &'static str {
-        match self {
-            Self::Shape | Self::Slot { .. } | Self::List { .. } => "build the index again from the nesting edges",
-        }
-    }
-}
-
-/// Group → ancestors at one moment, in two flat rows held by `S`: a vector, or a view of a mapped file. See the module's head.
+/// Group → ancestors at one moment, in two flat rows. See the module's head.
 ///
 /// 32 bytes for a group that has parents, and 8 for each entry of a list.
-#[derive(Debug, Clone)]
-pub(crate) struct GroupIndex<S = Vec<u32>> {
-    table: S,
-    lists: S,
+#[derive(Debug, Clone, Default)]
+pub(crate) struct GroupIndex {
+    table: Vec<u32>,
+    lists: Vec<u32>,
 }
 
-impl<S: AsRef<[u32]>> GroupIndex<S> {
-    /// Takes the two rows, as [`Self::table`] and [`Self::lists`] gave them, after a look at all of them: O(table + lists).
-    ///
-    /// # Errors
-    /// The rows are not an index. What passes can be asked without harm; that it is the right index, only a checksum can say.
-    pub(crate) fn from_parts(table: S, lists: S) -> Result<Self, Damaged> {
-        let index = Self { table, lists };
-        if !index.table().len().is_multiple_of(4) || !index.lists().len().is_multiple_of(2) {
-            return Err(Damaged::Shape);
-        }
-        let slots = index.slots();
-        if !slots.is_empty() && slots.iter().all(|[.., length]| *length != FREE) {
-            return Err(Damaged::Shape);
-        }
-        let mut looked_at = GroupSet::default();
-        for (slot, &[node, kind, start, length]) in slots.iter().enumerate() {
-            if length == FREE {
-                continue;
-            }
-            let found = index.find([node, kind]);
-            if found != (if length == WALK { Found::Walk } else { Found::List([start, length]) }) {
-                return Err(Damaged::Slot { slot });
-            }
-            if length != WALK && looked_at.insert([start, length]) {
-                let list = index.list([start, length]);
-                if list.len() != length as usize {
-                    return Err(Damaged::Slot { slot });
-                }
-                if !list.is_sorted_by(|one, next| one < next) {
-                    return Err(Damaged::List { slot });
-                }
-            }
-        }
-        Ok(index)
-    }
-
-    /// The hash table, to be written down.
+impl GroupIndex {
+    /// The hash table.
     pub(crate) fn table(&self) -> &[u32] {
-        self.table.as_ref()
+        &self.table
     }
 
-    /// The lists, to be written down.
+    /// The lists.
     pub(crate) fn lists(&self) -> &[u32] {
-        self.lists.as_ref()
+        &self.lists
     }
 
     /// What the group was nested in at the base. O(1), one cache line most of the time.
@@ -159,9 +87,7 @@ impl<S: AsRef<[u32]>> GroupIndex<S> {
     fn slots(&self) -> &[Slot] {
         self.table().as_chunks().0
     }
-}
 
-impl GroupIndex {
     /// Lays out the groups that have parents, each once, with where their lists are (`None`: walked).
     pub(super) fn lay_out(groups: &[(Group, Option<Span>)], lists: Vec<u32>) -> Self {
         let slots = groups.len() * 2;
@@ -176,12 +102,5 @@ impl GroupIndex {
             }
         }
         Self { table: table.into_flattened(), lists }
-    }
-}
-
-impl Default for GroupIndex {
-    /// The index of a graph in which nothing is nested.
-    fn default() -> Self {
-        Self { table: Vec::new(), lists: Vec::new() }
     }
 }
