@@ -7,7 +7,9 @@
 
 use std::fmt;
 use std::io;
+use std::sync::LazyLock;
 
+use blake3::hazmat::{ContextKey, HasherExt, hash_derive_key_context};
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::entry::SchemaText;
@@ -16,8 +18,8 @@ use crate::tuple::Tuple;
 /// The way of computing that this build knows. It is written in front of every stored digest.
 pub const DIGEST_VERSION: u8 = 1;
 
-const TUPLE_DOMAIN: &str = "dhow 2026-11 state digest 1: tuple";
-const SCHEMA_DOMAIN: &str = "dhow 2026-11 state digest 1: schema version";
+static TUPLE_DOMAIN: LazyLock<ContextKey> = LazyLock::new(|| hash_derive_key_context("dhow 2026-11 state digest 1: tuple"));
+static SCHEMA_DOMAIN: LazyLock<ContextKey> = LazyLock::new(|| hash_derive_key_context("dhow 2026-11 state digest 1: schema version"));
 
 /// The digest of a state: equal states have equal digests. The default is that of a new store.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -30,25 +32,25 @@ impl Digest {
     /// With one more tuple. O(bytes of the tuple).
     #[must_use]
     pub fn with_tuple(self, tuple: &Tuple) -> Self {
-        self.plus(Self::of(TUPLE_DOMAIN, &tuple.canonical_bytes()))
+        self.plus(Self::of(&TUPLE_DOMAIN, &tuple.canonical_bytes()))
     }
 
     /// With one tuple less. O(bytes of the tuple).
     #[must_use]
     pub fn without_tuple(self, tuple: &Tuple) -> Self {
-        self.minus(Self::of(TUPLE_DOMAIN, &tuple.canonical_bytes()))
+        self.minus(Self::of(&TUPLE_DOMAIN, &tuple.canonical_bytes()))
     }
 
     /// With one more schema version. O(bytes of the text).
     #[must_use]
     pub fn with_schema(self, schema: &SchemaText) -> Self {
-        self.plus(Self::of(SCHEMA_DOMAIN, &schema.canonical_bytes()))
+        self.plus(Self::of(&SCHEMA_DOMAIN, &schema.canonical_bytes()))
     }
 
     /// With one schema version less. O(bytes of the text).
     #[must_use]
     pub fn without_schema(self, schema: &SchemaText) -> Self {
-        self.minus(Self::of(SCHEMA_DOMAIN, &schema.canonical_bytes()))
+        self.minus(Self::of(&SCHEMA_DOMAIN, &schema.canonical_bytes()))
     }
 
     /// The 32 bytes, without the version.
@@ -64,12 +66,16 @@ impl Digest {
     /// The digest with these 32 bytes.
     #[must_use]
     pub fn from_bytes(bytes: &[u8; 32]) -> Self {
-        let half = |from: usize| bytes.iter().skip(from).take(16).rev().fold(0_u128, |sum, byte| (sum << 8) | u128::from(*byte));
-        Self { low: half(0), high: half(16) }
+        let (halves, _) = bytes.as_chunks::<16>();
+        let half = |place: usize| halves.get(place).map_or(0, |half| u128::from_le_bytes(*half));
+        Self { low: half(0), high: half(1) }
     }
 
-    fn of(domain: &str, bytes: &[u8]) -> Self {
-        Self::from_bytes(&blake3::derive_key(domain, bytes))
+    /// BLAKE3's key derivation, of which the half that depends on the domain alone is done once.
+    fn of(domain: &LazyLock<ContextKey>, bytes: &[u8]) -> Self {
+        let mut hasher = blake3::Hasher::new_from_context_key(domain);
+        hasher.update(bytes);
+        Self::from_bytes(hasher.finalize().as_bytes())
     }
 
     const fn plus(self, other: Self) -> Self {

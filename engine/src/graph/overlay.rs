@@ -56,6 +56,9 @@ impl Part {
     }
 
     fn remove(&mut self, edge: Edge) -> Option<Versions> {
+        if !self.filter.has(Direction::Forward, edge.node) {
+            return None;
+        }
         self.backward.remove(&edge.turned());
         self.forward.remove(&edge)
     }
@@ -150,7 +153,8 @@ impl Overlay {
 
     /// Remembers that an edge, which was `before`, changed: the newest change of all. O(log changes).
     pub(crate) fn change(&mut self, edge: Edge, before: Code, revision: u64, after: Code) {
-        let known = self.recent.forward.get(&edge).copied().or_else(|| self.past.remove(edge));
+        let is_recent = self.recent.filter.has(Direction::Forward, edge.node);
+        let known = is_recent.then(|| self.recent.forward.get(&edge).copied()).flatten().or_else(|| self.past.remove(edge));
         let versions = match known {
             Some(known) => known.then(revision, after, &mut self.memory),
             None => Versions::new(before, revision, after),

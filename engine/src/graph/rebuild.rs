@@ -16,7 +16,7 @@ use super::{Core, Graph};
 const MIN_CHANGED: usize = 4_096;
 
 /// A base is made anew when one edge of so many has changed.
-const SHARE_CHANGED: usize = 16;
+const SHARE_CHANGED: usize = 8;
 
 impl Graph {
     /// Whether so much has changed that a new base is due.

@@ -1,8 +1,10 @@
 //! How many tuples there are of each shape, so that a new schema can be judged without looking at tuples.
 
+use std::cmp::Ordering;
 use std::fmt;
 
-use dhow_schema::ir::{Name, SubjectType};
+use dhow_schema::ir::{Name, SubjectShape, SubjectType};
+use equivalent::{Comparable, Equivalent};
 use imbl::OrdMap;
 
 use crate::tuple::Tuple;
@@ -42,6 +44,46 @@ impl fmt::Display for Shape {
     }
 }
 
+/// The shape of a tuple, looked for without making it.
+struct OfTuple<'a>(&'a Tuple);
+
+impl Equivalent<Shape> for OfTuple<'_> {
+    fn equivalent(&self, shape: &Shape) -> bool {
+        self.compare(shape) == Ordering::Equal
+    }
+}
+
+impl Comparable<Shape> for OfTuple<'_> {
+    fn compare(&self, shape: &Shape) -> Ordering {
+        let Self(tuple) = self;
+        let (object, subject) = (tuple.key.object(), tuple.key.subject());
+        // Object and wildcard, of which a shape has none but the kind, come before usersets, as in `SubjectShape`.
+        let kind = |shape: &SubjectShape| match shape {
+            SubjectShape::Object => 0,
+            SubjectShape::Wildcard => 1,
+            SubjectShape::Userset(_) => 2,
+        };
+        let (own, relation) = match subject.relation() {
+            Some(relation) => (2, Some(relation)),
+            None => (i32::from(subject.is_wildcard()), None),
+        };
+        let other = match &shape.subject.shape {
+            SubjectShape::Userset(relation) => Some(relation),
+            SubjectShape::Object | SubjectShape::Wildcard => None,
+        };
+        let caveat = tuple.caveat.as_ref().map(|caveat| caveat.name());
+        (object.object_type(), tuple.key.relation(), subject.object_type(), own, relation, caveat, tuple.expires_at.is_some()).cmp(&(
+            &shape.object_type,
+            &shape.relation,
+            &shape.subject.object_type,
+            kind(&shape.subject.shape),
+            other,
+            shape.subject.caveat.as_ref(),
+            shape.subject.expiration,
+        ))
+    }
+}
+
 /// The number of tuples of each shape; shapes without tuples are not in it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ShapeCounts {
@@ -61,12 +103,20 @@ impl ShapeCounts {
     }
 
     pub(super) fn add(&mut self, tuple: &Tuple) {
+        if let Some(count) = self.counts.get_mut(&OfTuple(tuple)) {
+            *count += 1;
+            return;
+        }
         let shape = Shape::of(tuple);
         let count = self.count(&shape);
         self.counts.insert(shape, count + 1);
     }
 
     pub(super) fn take(&mut self, tuple: &Tuple) {
+        if let Some(count) = self.counts.get_mut(&OfTuple(tuple)).filter(|count| **count > 1) {
+            *count -= 1;
+            return;
+        }
         let shape = Shape::of(tuple);
         match self.count(&shape) {
             0 | 1 => self.counts.remove(&shape),
