@@ -142,6 +142,11 @@ impl State {
         &self.summary
     }
 
+    /// What it is besides its tuples, without them.
+    pub(crate) fn into_summary(self) -> Summary {
+        self.summary
+    }
+
     /// Its tuples.
     pub(crate) const fn graph(&self) -> &Graph {
         &self.graph

@@ -21,7 +21,7 @@ const SCHEMA: &str = "definition user {}
 /// How many folders `document:wide` is in, and how many teams lead from `team:0` to `user:deep`.
 const MANY: usize = 6_000;
 
-fn state(tuples: Vec<String>) -> State {
+fn state(tuples: &[String]) -> State {
     let mut state = State::genesis(StoreId([1; 16]));
     let schema = Body::Schema(SchemaText { version: 1, source: SchemaSource::native(SCHEMA) });
     state = state.apply(&state.next_entry(Timestamp::MIN, "", "", schema).unwrap()).unwrap();
@@ -49,7 +49,7 @@ fn decider(max_steps: u64) -> (ManualClock, Decider) {
     let shared: Arc<dyn Clock> = Arc::new(clock.clone());
     let deadline = Deadline::after(&shared, Duration::from_secs(1));
     let contextual = vec!["document:brought#viewer@user:bob".parse().unwrap()];
-    let prepared = state(tuples).prepare(None).unwrap();
+    let prepared = state(&tuples).prepare(None).unwrap();
     (clock, Decider { prepared, contextual, time: Timestamp::MIN, deadline, max_steps })
 }
 
