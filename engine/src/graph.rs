@@ -14,6 +14,7 @@ use imbl::{OrdMap, Vector};
 use base::Base;
 use ids::{ClassId, Direction, NodeId, TypeId};
 use names::NameIndex;
+use nesting::Nesting;
 use nodes::{NodeName, Place};
 use overlay::{Edge, Overlay};
 use qualifier::Qualifier;
@@ -28,6 +29,7 @@ mod filter;
 pub(crate) mod groups;
 pub(crate) mod ids;
 mod names;
+pub(crate) mod nesting;
 mod nodes;
 pub(crate) mod overlay;
 pub(crate) mod qualifier;
@@ -53,6 +55,9 @@ pub(crate) struct Core {
     /// The nodes behind those of the base, by number.
     new_names: Vector<NodeName>,
     new_nodes: OrdMap<NodeName, NodeId>,
+    nesting: Arc<Nesting>,
+    /// The groups whose own nesting changed within the window or since the index was built, with the last such revision.
+    nested_anew: OrdMap<NodeId, u64>,
 }
 
 /// Where a list of nodes begins.
@@ -140,6 +145,7 @@ impl Graph {
         let before = core.overlay.memory_mut().code(before);
         let after = core.overlay.memory_mut().code(new.map(|tuple| Qualifier::of(tuple).map(Arc::new)));
         core.overlay.change(edge, before, revision, after);
+        core.note_nesting(edge.class, edge.other, revision);
         Ok(())
     }
 
@@ -163,6 +169,7 @@ impl Graph {
         let after = core.overlay.memory_mut().code(after);
         let before = core.overlay.memory_mut().code(old.map(|tuple| Qualifier::of(tuple).map(Arc::new)));
         core.overlay.change_before(edge, before, revision, after, core.base.revision);
+        core.note_nesting(edge.class, edge.other, revision);
         Ok(())
     }
 
@@ -233,6 +240,7 @@ impl Graph {
         }
         accounts.names_bytes += 4 * (self.core.base.names.buckets.len() + self.core.base.order.len() + self.core.base.ranks.len());
         let names: usize = self.core.new_names.iter().map(|name| 2 * name.id.len() + 120).sum();
+        accounts.groups_bytes = self.core.nesting.bytes();
         accounts.overlay_bytes = self.core.overlay.bytes() + names;
         accounts
     }

@@ -12,11 +12,15 @@ use std::collections::HashMap;
 use dhow_schema::ir::Name;
 
 use crate::graph::ids::{ClassId, RelationId, TypeId};
+use crate::graph::nesting::NestingClass;
 use crate::graph::vocabulary::Kind;
+use crate::search::Question;
+use names::Pairs;
 
 pub(crate) use compile::compile;
 
 mod compile;
+mod names;
 mod order;
 
 /// A plan, by its place among a schema's plans.
@@ -92,6 +96,14 @@ impl Reach {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct KindId(u32);
 
+/// A kind of subject that questions can be about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AskedKind {
+    pub(crate) type_id: TypeId,
+    pub(crate) kind: Kind,
+    pub(crate) kind_id: KindId,
+}
+
 /// A union of operations.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Plan {
@@ -129,23 +141,46 @@ pub(crate) struct Plans {
     plans: Vec<Plan>,
     named: HashMap<(TypeId, RelationId), PlanId, foldhash::fast::FixedState>,
     kinds: HashMap<(TypeId, Kind), KindId, foldhash::fast::FixedState>,
+    /// By the names of type and relation.
+    asked: Pairs<(TypeId, PlanId)>,
+    /// By the names of type and relation; `""`: an object, `*`: a wildcard.
+    subjects: Pairs<AskedKind>,
+    /// The types whose wildcard a relation takes.
+    wildcards: Vec<TypeId>,
     /// By class.
     rules: Vec<Rule>,
     /// The classes of edges into groups, by subject type and kind.
     groups: Vec<GroupClass>,
+    nesting: Vec<NestingClass>,
 }
 
 impl Plans {
+    /// The type and the plan of a relation or permission; `None`: the schema has none such. O(1).
+    #[inline]
+    pub(crate) fn find(&self, object_type: &str, relation: &str) -> Option<(TypeId, PlanId)> {
+        self.asked.get(object_type, relation)
+    }
+
+    /// The kind of a subject; `None`: the schema has none such. O(1).
+    #[inline]
+    pub(crate) fn find_kind(&self, question: &Question<'_>) -> Option<AskedKind> {
+        let relation = match (question.subject_relation, question.subject_id) {
+            ("", "*") => "*",
+            (relation, _) => relation,
+        };
+        self.subjects.get(question.subject_type, relation)
+    }
+
     /// The plan of a relation or permission; `None`: the schema has none.
     #[inline]
     pub(crate) fn named(&self, object_type: TypeId, relation: RelationId) -> Option<PlanId> {
         self.named.get(&(object_type, relation)).copied()
     }
 
-    /// The kind of a subject; `None`: the schema has none such.
+    /// Whether a relation takes the wildcard of a type.
     #[inline]
-    pub(crate) fn kind(&self, subject_type: TypeId, kind: Kind) -> Option<KindId> {
-        self.kinds.get(&(subject_type, kind)).copied()
+    pub(crate) fn has_wildcard(&self, subject_type: TypeId) -> bool {
+        self.wildcards.contains(&subject_type)
     }
 
     /// A plan.
@@ -168,9 +203,8 @@ impl Plans {
         rest.get(..rest.partition_point(|group| key(group) == (subject_type, kind))).unwrap_or_default()
     }
 
-    /// The classes of edges from groups into groups, without caveat and expiry.
-    pub(crate) fn nesting(&self) -> impl Iterator<Item = &GroupClass> {
-        let nests = |group: &&GroupClass| matches!(group.kind, Kind::Userset(_));
-        self.groups.iter().filter(nests).filter(|group| self.rule(group.class).is_some_and(|rule| rule.plain))
+    /// The classes of edges from groups into groups, in order.
+    pub(crate) fn nesting(&self) -> &[NestingClass] {
+        &self.nesting
     }
 }

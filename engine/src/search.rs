@@ -18,17 +18,20 @@ use dhow_schema::value::Context;
 
 use crate::eval::{Decision, EvalError, Evaluator as Circuit, GraphView, Limits, Overlay};
 use crate::graph::vocabulary::Kind;
-use crate::plan::{Plans, compile};
+use crate::plan::{AskedKind, Plans, compile};
 use crate::state::{FoldError, State};
 use crate::time::Timestamp;
 use crate::tuple::{Tuple, TupleKey};
-use crate::validate::check_question;
+pub use question::Question;
 use sight::{Extra, Sight};
-use walk::{Asked, Tri, Walk};
+use walk::Walk;
+use world::{Asked, Tri, World};
 
 mod members;
+mod question;
 mod sight;
 mod walk;
+mod world;
 
 /// A state with a schema compiled for it: what checks are asked of. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -48,6 +51,7 @@ impl Prepared {
         let revision = state.revision();
         state.learn(&schema).ok_or(FoldError::TooManyNames { revision })?;
         let plans = Arc::new(compile(&schema, state.graph().vocabulary()));
+        state.index_groups(&plans);
         Ok(Self { state, schema, plans })
     }
 
@@ -142,11 +146,27 @@ impl<'a> Evaluator<'a> {
     /// # Errors
     /// Those of [`Evaluator::check`].
     pub fn check_counted(&self, question: &TupleKey) -> Result<(Decision, u64), EvalError> {
-        let (answer, steps) = self.search(question)?;
+        self.ask_counted(&Question::from(question))
+    }
+
+    /// Decides a question that borrows its strings: [`Evaluator::check`] without an allocation.
+    ///
+    /// # Errors
+    /// Those of [`Evaluator::check`], and of a question that is none.
+    pub fn ask(&self, question: &Question<'_>) -> Result<Decision, EvalError> {
+        self.ask_counted(question).map(|(decision, _)| decision)
+    }
+
+    fn ask_counted(&self, question: &Question<'_>) -> Result<(Decision, u64), EvalError> {
+        let (answer, steps) = match self.search(question) {
+            None => (Tri::NotHere, 0),
+            Some(found) => found?,
+        };
         match answer {
             Tri::Yes => Ok((Decision::Allowed, steps)),
             Tri::No => Ok((Decision::Denied, steps)),
             Tri::NotHere => {
+                let key = question.to_key().map_err(EvalError::Question)?;
                 let overlay;
                 let view: &dyn GraphView = if self.contextual.is_empty() {
                     &self.prepared.state
@@ -155,36 +175,22 @@ impl<'a> Evaluator<'a> {
                     &overlay
                 };
                 let circuit = Circuit::new(&self.prepared.schema, view, self.time, self.context).with_limits(self.limits);
-                circuit.check_counted(question).map(|(decision, more)| (decision, steps + more))
+                circuit.check_counted(&key).map(|(decision, more)| (decision, steps + more))
             }
         }
     }
 
-    fn search(&self, question: &TupleKey) -> Result<(Tri, u64), EvalError> {
-        let sight = Sight { graph: self.prepared.state.graph(), extra: self.extra.as_deref() };
-        let vocabulary = sight.graph.vocabulary();
-        let (object, subject) = (question.object(), question.subject());
-        let found = || {
-            let object_type = vocabulary.type_id(object.object_type())?;
-            let plan = self.prepared.plans.named(object_type, vocabulary.relation_id(question.relation())?)?;
-            let subject_type = vocabulary.type_id(subject.object_type())?;
-            let kind = match subject.relation() {
-                Some(relation) => Kind::Userset(vocabulary.relation_id(relation)?),
-                None if subject.is_wildcard() => Kind::Wildcard,
-                None => Kind::Object,
-            };
-            let kind_id = self.prepared.plans.kind(subject_type, kind)?;
-            Some((object_type, plan, subject_type, kind, kind_id))
-        };
-        let Some((object_type, plan, subject_type, kind, kind_id)) = found() else {
-            check_question(&self.prepared.schema, question)?;
-            // The schema has the names, and so do the plans: never reached. The circuit decides as well.
-            return Ok((Tri::NotHere, 0));
-        };
-        let (node, subject_node) = sight.both((object_type, object.id()), (subject_type, subject.id()));
-        let wildcard = if kind == Kind::Object { sight.find(subject_type, "*") } else { None };
-        let asked = Asked { node: subject_node, type_id: subject_type, kind, kind_id, wildcard };
-        let mut walk = Walk::new(sight, &self.prepared.plans, &self.prepared.schema, asked, self.time, self.context, self.limits);
-        Ok(walk.search(plan, node, 0)?)
+    /// What the search finds; `None`: the schema has not all of the question's names, which the circuit complains of.
+    fn search(&self, question: &Question<'_>) -> Option<Result<(Tri, u64), EvalError>> {
+        let Prepared { plans, schema, state } = self.prepared;
+        let (object_type, plan) = plans.find(question.object_type, question.relation)?;
+        let AskedKind { type_id, kind, kind_id } = plans.find_kind(question)?;
+        let sight = Sight::new(state.graph(), self.extra.as_deref());
+        let (node, subject) = sight.both((object_type, question.object_id), (type_id, question.subject_id));
+        let wildcard = if kind == Kind::Object && plans.has_wildcard(type_id) { sight.find(type_id, "*") } else { None };
+        let asked = Asked { node: subject, type_id, kind, kind_id, wildcard };
+        let is_indexed = sight.graph.nesting().classes() == plans.nesting();
+        let world = World { sight, plans, schema, asked, time: self.time, context: self.context, is_indexed };
+        Some(Walk::new(world, self.limits).search(plan, node, 0).map_err(EvalError::Stopped))
     }
 }

@@ -19,6 +19,7 @@ use crate::digest::Digest;
 use crate::entry::{Body, Chain, Change, Entry, StoreId};
 use crate::graph::build::GraphBuilder;
 use crate::graph::{ChangeError, Graph};
+use crate::plan::Plans;
 use crate::schema_version::{SchemaVersion, WrittenSchema};
 use crate::time::Timestamp;
 use crate::tuple::{Tuple, TupleKey};
@@ -135,6 +136,13 @@ impl State {
     /// Numbers all names of a schema; `None`: there are no more numbers.
     pub(crate) fn learn(&mut self, schema: &Schema) -> Option<()> {
         self.graph.learn(|vocabulary| vocabulary.learn(schema))
+    }
+
+    /// Indexes nested groups for these plans, unless that is what is indexed. O(groups + nesting edges).
+    pub(crate) fn index_groups(&mut self, plans: &Plans) {
+        if self.graph.nesting().classes() != plans.nesting() {
+            self.graph.index_nesting(plans.nesting().to_vec(), 0);
+        }
     }
 
     /// What it is besides its tuples.

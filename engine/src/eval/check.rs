@@ -12,7 +12,7 @@ use super::meter::{Meter, Stopped};
 use super::view::GraphView;
 use crate::limits::DEFAULT_MAX_STEPS;
 use crate::time::Timestamp;
-use crate::tuple::TupleKey;
+use crate::tuple::{IdentifierError, TupleKey};
 use crate::validate::{UnknownName, check_question};
 
 /// The answer to a check. There is no default: whoever has none has an error.
@@ -46,6 +46,9 @@ pub enum EvalError {
     /// The question has a name that the schema version does not have.
     #[error("{0}")]
     Unknown(UnknownName),
+    /// A part of the question is no name or no id.
+    #[error("{0}")]
+    Question(IdentifierError),
     /// Budget or deadline.
     #[error("{0}")]
     Stopped(Stopped),
@@ -60,6 +63,7 @@ impl EvalError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Unknown(error) => error.code(),
+            Self::Question(error) => error.code(),
             Self::Stopped(error) => error.code(),
             Self::Caveat(error) => error.code(),
         }
@@ -70,7 +74,7 @@ impl EvalError {
     pub fn help(&self) -> Option<String> {
         match self {
             Self::Unknown(error) => error.help(),
-            Self::Stopped(_) | Self::Caveat(_) => None,
+            Self::Question(_) | Self::Stopped(_) | Self::Caveat(_) => None,
         }
     }
 }

@@ -44,9 +44,7 @@ impl Base {
     /// The node with this type and id. O(1).
     #[inline]
     pub(crate) fn find(&self, type_id: TypeId, id: &[u8]) -> Option<NodeId> {
-        self.names.find(hash(self.names.seed, type_id, id), |node| {
-            self.record(node).is_some_and(|record| record.name() == id && record.type_id() == type_id)
-        })
+        self.names.find(hash(self.names.seed, type_id, id), |node| self.segment(node).is_some_and(|segment| segment.is_named(node, type_id, id)))
     }
 
     /// The nodes of a type from a place on, in the order of their ids. O(log nodes).

@@ -51,11 +51,11 @@ impl NameIndex {
         for _ in 0..count {
             let line: &[u32; BUCKET] = words.get(bucket * BUCKET..)?.first_chunk()?;
             let [nodes @ .., t0, t1, t2, used] = line;
-            let tags: [u32; 3] = [*t0, *t1, *t2];
-            let tags: &[u8] = bytemuck::cast_slice(&tags);
-            let tag = tag(hash);
-            for (node, other) in nodes.iter().zip(tags).take(*used as usize) {
-                if *other == tag && is_it(NodeId(*node)) {
+            let mut fitting = fitting([*t0, *t1, *t2], tag(hash));
+            while fitting != 0 {
+                let place = (fitting.trailing_zeros() / 8) as usize;
+                fitting &= fitting - 1;
+                if let Some(node) = nodes.get(place).filter(|node| place < *used as usize && is_it(NodeId(**node))) {
                     return Some(NodeId(*node));
                 }
             }
@@ -83,6 +83,15 @@ fn insert(words: &mut [u32], bucket: usize, node: u32, hash: u64) -> bool {
         *count += 1;
     }
     true
+}
+
+/// The bytes that are this tag, each marked in its highest bit; a byte above one that is may be marked as well.
+#[inline]
+fn fitting([low, middle, high]: [u32; 3], tag: u8) -> u128 {
+    const ONES: u128 = 0x0101_0101_0101_0101_0101_0101;
+    let tags = u128::from(low) | u128::from(middle) << 32 | u128::from(high) << 64;
+    let differing = tags ^ (ONES * u128::from(tag));
+    differing.wrapping_sub(ONES) & !differing & (ONES << 7)
 }
 
 /// The bucket of a hash: its high half, scaled.

@@ -186,11 +186,8 @@ impl Overlay {
         next
     }
 
-    /// The edges that changed after the base, as they are at a revision, from their objects.
-    pub(crate) fn changed_edges(&self, direction: Direction, revision: u64) -> impl Iterator<Item = (Edge, Code, Option<u64>)> {
-        self.recent.side(direction).iter().map(move |(edge, versions)| {
-            let (code, changed) = versions.at(revision, &self.memory);
-            (*edge, code, changed)
-        })
+    /// All edges that changed, from their objects, with the revision of the last change.
+    pub(crate) fn changes(&self) -> impl Iterator<Item = (Edge, u64)> {
+        self.recent.forward.iter().chain(&self.past.forward).map(|(edge, versions)| (*edge, versions.changed()))
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::ids::{ClassId, Direction, NodeId, TypeId};
 use super::overlay::{Edge, Said};
 use super::qualifier::Qualifier;
-use super::segment::{Record, Run};
+use super::segment::{Record, Segment};
 use super::{Core, Graph};
 
 /// What an edge is.
@@ -31,6 +31,21 @@ impl Graph {
     /// The type and the id of a node.
     pub(crate) fn name(&self, node: NodeId) -> Option<(TypeId, &str)> {
         self.core.name(node)
+    }
+
+    /// The type of a node.
+    pub(crate) fn type_of(&self, node: NodeId) -> Option<TypeId> {
+        self.record(node).map(|record| record.type_id()).or_else(|| self.name(node).map(|(type_id, _)| type_id))
+    }
+
+    /// The segments of the base.
+    pub(crate) fn base_segments(&self) -> &[Segment] {
+        &self.core.base.segments
+    }
+
+    /// Whether the overlay has nothing to say to a reader of this revision.
+    pub(crate) fn is_still(&self) -> bool {
+        self.core.overlay.recent_len() == 0 && !(self.needs_past() && self.core.overlay.past_len() > 0)
     }
 
     /// Whether readers must ask the overlay about a node.
@@ -161,7 +176,7 @@ impl Core {
 fn base_edge(record: Record<'_>, class: ClassId, subject: NodeId) -> Option<Image> {
     for run in record.runs(Direction::Forward) {
         if run.class == class
-            && let Some(at) = find_end(&run, subject)
+            && let Some(at) = run.find(subject)
         {
             return Some(if run.qualified {
                 run.places.get(at).map_or(Image::AtObject, |place| Image::InSegment(*place))
@@ -174,13 +189,6 @@ fn base_edge(record: Record<'_>, class: ClassId, subject: NodeId) -> Option<Imag
         }
     }
     None
-}
-
-fn find_end(run: &Run<'_>, end: NodeId) -> Option<usize> {
-    if run.ends.len() <= 8 {
-        return run.ends.iter().position(|other| *other == end.0);
-    }
-    run.ends.binary_search(&end.0).ok()
 }
 
 /// See [`Graph::ends`].

@@ -120,7 +120,7 @@ impl Graph {
         let new_names = self.core.new_names.clone().split_off(in_base.min(self.core.new_names.len()));
         let new_nodes = (now..).map(NodeId).zip(&new_names).map(|(node, name)| (name.clone(), node)).collect();
         let overlay = self.core.overlay.rebased(base.revision, oldest);
-        let core = Core { vocabulary: Arc::clone(&self.core.vocabulary), base: Arc::new(base), overlay, new_names, new_nodes };
+        let core = Core { base: Arc::new(base), overlay, new_names, new_nodes, ..Core::clone(&self.core) };
         Self { core: Arc::new(core), revision: self.revision }
     }
 }

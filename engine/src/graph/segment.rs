@@ -74,6 +74,18 @@ impl Segment {
         accounts.revisions_bytes += 4 * (self.edges + self.revisions.len());
     }
 
+    /// Whether a node of this segment has this type and id. O(1).
+    #[inline]
+    pub(crate) fn is_named(&self, node: NodeId, type_id: TypeId, id: &[u8]) -> bool {
+        let place = (node.0 & ((1 << SEGMENT_BITS) - 1)) as usize;
+        let Some(begin) = self.offsets.as_slice().get(place) else { return false };
+        let Some((first, name)) = self.records.as_slice().get(*begin as usize..).and_then(|words| words.split_first()) else { return false };
+        let len = (*first >> 16) as usize;
+        *first & 0xFFFF == u32::from(type_id.0)
+            && len == id.len()
+            && name.get(..len.div_ceil(4)).is_some_and(|name| bytemuck::cast_slice::<u32, u8>(name).get(..len) == Some(id))
+    }
+
     /// The qualifier at a place that a run names.
     pub(crate) fn qualifier(&self, place: u32) -> Option<Qualifier> {
         Qualifier::from_words(self.qualifiers.as_slice().get(place as usize..)?)
@@ -122,16 +134,12 @@ impl<'a> Record<'a> {
         bytemuck::cast_slice::<u32, u8>(self.name).get(..(self.first >> 16) as usize).unwrap_or_default()
     }
 
-    /// Whether the node has no edge at all.
-    pub(crate) const fn is_bare(&self) -> bool {
-        self.forward.is_empty() && self.backward.is_empty()
-    }
-
     /// The runs in one direction, in order.
     #[inline]
     pub(crate) fn runs(&self, direction: Direction) -> Runs<'a> {
         match direction {
             Direction::Forward => Runs { headers: self.forward, ends: self.ends, places: true },
+            Direction::Backward if self.forward.is_empty() => Runs { headers: self.backward, ends: self.ends, places: false },
             Direction::Backward => {
                 let mut forward = Runs { headers: self.forward, ends: self.ends, places: true };
                 let edges: usize = forward.by_ref().map(|run| run.ends.len()).sum();
@@ -171,8 +179,19 @@ pub(crate) struct Run<'a> {
     pub(crate) places: &'a [u32],
 }
 
+impl Run<'_> {
+    /// The place of an end in the run. O(log edges).
+    #[inline]
+    pub(crate) fn find(&self, end: NodeId) -> Option<usize> {
+        if self.ends.len() <= 8 {
+            return self.ends.iter().position(|other| *other == end.0);
+        }
+        self.ends.binary_search(&end.0).ok()
+    }
+}
+
 /// The runs of a record.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Runs<'a> {
     headers: &'a [u32],
     ends: &'a [u32],

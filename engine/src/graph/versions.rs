@@ -96,11 +96,6 @@ impl Versions {
         self.changed
     }
 
-    /// What the edge is now.
-    pub(crate) const fn last(&self) -> Code {
-        self.last
-    }
-
     /// What the edge was at a revision, and the revision that made it so where that is remembered. O(log changes of the edge).
     pub(crate) fn at(&self, revision: u64, memory: &Memory) -> (Code, Option<u64>) {
         if revision >= self.changed {

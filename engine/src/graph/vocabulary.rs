@@ -82,11 +82,6 @@ impl Vocabulary {
         self.classes.get(id.0 as usize)
     }
 
-    /// All classes, in the order of their numbers.
-    pub(crate) fn classes(&self) -> impl Iterator<Item = (ClassId, &Class)> {
-        (0..).map(ClassId).zip(&self.classes)
-    }
-
     /// The name of a type.
     pub(crate) fn type_name(&self, id: TypeId) -> Option<&Name> {
         self.types.get(usize::from(id.0))

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dhow_schema::ir::{Definition, Quantifier, Relation, RelationKind, Rewrite, Schema, SubjectShape};
+use dhow_schema::ir::{Definition, Name, Quantifier, Relation, RelationKind, Rewrite, Schema, SubjectShape};
 
 use super::order::{find_reach, find_tangles};
-use super::{Expr, GroupClass, KindId, Op, Plan, PlanId, Plans, Reach, Rule};
+use super::{AskedKind, Expr, GroupClass, KindId, Op, Plan, PlanId, Plans, Reach, Rule};
 use crate::graph::ids::{ClassId, RelationId, TypeId};
+use crate::graph::nesting::NestingClass;
 use crate::graph::vocabulary::{Class, Kind, Vocabulary};
 
 /// The plans of a schema, all of whose names the vocabulary has. O(schema²) at worst, where everything is computed from everything.
@@ -47,21 +48,22 @@ impl<'a> Compiler<'a> {
     fn number(&mut self) {
         for definition in self.schema.definitions.values() {
             let Some(type_id) = self.vocabulary.type_id(&definition.name) else { continue };
-            for kind in [Kind::Object, Kind::Wildcard] {
-                self.kind(type_id, kind);
-            }
-            for relation in definition.relations.keys() {
-                let Some(relation) = self.vocabulary.relation_id(relation) else { continue };
+            self.kind(type_id, Kind::Object, &definition.name, &"".into());
+            self.kind(type_id, Kind::Wildcard, &definition.name, &"*".into());
+            for name in definition.relations.keys() {
+                let Some(relation) = self.vocabulary.relation_id(name) else { continue };
                 let id = self.push(Plan::default());
                 self.plans.named.insert((type_id, relation), id);
-                self.kind(type_id, Kind::Userset(relation));
+                self.plans.asked.insert(definition.name.clone(), name.clone(), (type_id, id));
+                self.kind(type_id, Kind::Userset(relation), &definition.name, name);
             }
         }
     }
 
-    fn kind(&mut self, type_id: TypeId, kind: Kind) {
-        let next = KindId(u32::try_from(self.plans.kinds.len()).unwrap_or(u32::MAX));
-        self.plans.kinds.entry((type_id, kind)).or_insert(next);
+    fn kind(&mut self, type_id: TypeId, kind: Kind, type_name: &Name, name: &Name) {
+        let kind_id = KindId(u32::try_from(self.plans.kinds.len()).unwrap_or(u32::MAX));
+        self.plans.kinds.insert((type_id, kind), kind_id);
+        self.plans.subjects.insert(type_name.clone(), name.clone(), AskedKind { type_id, kind, kind_id });
     }
 
     fn push(&mut self, plan: Plan) -> PlanId {
@@ -99,6 +101,9 @@ impl<'a> Compiler<'a> {
             let Some(type_id) = self.vocabulary.type_id(&definition.name) else { continue };
             for relation in definition.relations.values() {
                 for (id, class) in self.classes(type_id, relation) {
+                    if class.kind == Kind::Wildcard && !self.plans.wildcards.contains(&class.subject_type) {
+                        self.plans.wildcards.push(class.subject_type);
+                    }
                     let place = id.0 as usize;
                     if self.plans.rules.len() <= place {
                         self.plans.rules.resize(place + 1, Rule::default());
@@ -161,6 +166,11 @@ impl<'a> Compiler<'a> {
                 self.plans.groups.push(GroupClass { class: *class, subject_type: *subject_type, kind: *kind, relation: *relation });
             }
         }
+        let nests = self.plans.groups.iter().filter(|group| matches!(group.kind, Kind::Userset(_)));
+        let is_plain = |class: ClassId| self.plans.rule(class).is_some_and(|rule| rule.plain);
+        let mut nesting: Vec<_> = nests.map(|group| NestingClass { class: group.class, plain: is_plain(group.class) }).collect();
+        nesting.sort_unstable();
+        self.plans.nesting = nesting;
         self.plans.groups.sort_unstable_by_key(|group| (group.subject_type, group.kind, group.class));
     }
 

@@ -4,13 +4,21 @@ use std::ops::ControlFlow;
 
 use smallvec::SmallVec;
 
-use super::walk::{Standing, Walk};
+use super::world::{Looks, Standing, World};
+use crate::graph::groups::Ancestors;
+use crate::graph::nesting::group as indexed;
 use crate::eval::Stopped;
 use crate::graph::ids::{Direction, NodeId, RelationId};
 use crate::graph::vocabulary::Kind;
 
 /// A relation of an object all of whose members are found from below.
 pub(super) type Group = (NodeId, RelationId);
+
+/// Up to this many groups are compared one by one.
+const FEW: usize = 24;
+
+/// So many lists are searched one by one.
+const LISTS: usize = 8;
 
 /// Whether the subject is in a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,27 +31,37 @@ pub(super) enum Member {
 
 /// See the module.
 #[derive(Default)]
-pub(super) struct Members {
+pub(super) struct Members<'a> {
     begun: bool,
-    few: SmallVec<[Group; 32]>,
-    many: hashbrown::HashSet<Group, foldhash::fast::FixedState>,
-    pending: SmallVec<[Group; 16]>,
+    /// All groups found, in the order of finding.
+    found: SmallVec<[Group; FEW]>,
+    /// The same as a set, when there are many.
+    many: Option<Box<hashbrown::HashSet<Group, foldhash::fast::FixedState>>>,
+    /// Lists of further groups, all that one of the groups found is nested in.
+    lists: SmallVec<[&'a [[u32; 2]]; LISTS]>,
+    /// Groups that were found in lists and are nested otherwise now.
+    anew: SmallVec<[[u32; 2]; LISTS]>,
+    /// How many of them were gone up from.
+    climbed: usize,
     unsure: bool,
 }
 
-impl Members {
+impl<'a> Members<'a> {
     /// Whether the subject is in a group. Goes on from where the last question stopped. O(groups not yet looked at).
-    pub(super) fn contains(&mut self, walk: &mut Walk<'_>, group: Group) -> Result<Member, Stopped> {
+    pub(super) fn contains(&mut self, world: &World<'a>, looks: &mut Looks<'_>, group: Group) -> Result<Member, Stopped> {
         if !self.begun {
             self.begun = true;
-            self.begin(walk);
+            self.begin(world);
         }
         if self.has(group) {
             return Ok(Member::Yes);
         }
-        while let Some(next) = self.pending.pop() {
-            walk.look()?;
-            self.climb(walk, next);
+        while let Some((node, relation)) = self.found.get(self.climbed).copied() {
+            looks.take(1)?;
+            self.climbed += 1;
+            if !self.look_up(world, looks, (node, relation))? {
+                self.up(world, node, Kind::Userset(relation));
+            }
             if self.has(group) {
                 return Ok(Member::Yes);
             }
@@ -52,30 +70,66 @@ impl Members {
     }
 
     /// The groups that name the subject, or the wildcard of its type; a userset is in itself.
-    fn begin(&mut self, walk: &Walk<'_>) {
-        let asked = walk.asked;
+    fn begin(&mut self, world: &World<'_>) {
+        let asked = world.asked;
         if let Kind::Userset(relation) = asked.kind {
             self.insert((asked.node, relation));
             return;
         }
-        self.up(walk, asked.node, asked.kind);
+        self.up(world, asked.node, asked.kind);
         if let Some(wildcard) = asked.wildcard {
-            self.up(walk, wildcard, Kind::Wildcard);
+            self.up(world, wildcard, Kind::Wildcard);
         }
     }
 
-    fn climb(&mut self, walk: &Walk<'_>, (node, relation): Group) {
-        self.up(walk, node, Kind::Userset(relation));
+    /// Takes what the index has for a group, if that still holds: whether it did.
+    fn look_up(&mut self, world: &World<'a>, looks: &mut Looks<'_>, (node, relation): Group) -> Result<bool, Stopped> {
+        if !world.is_indexed || world.is_nested_anew(node) {
+            return Ok(false);
+        }
+        let list = match world.sight.graph.nesting().ancestors(indexed(node, relation)) {
+            Ancestors::Top => return Ok(true),
+            Ancestors::Walk => return Ok(false),
+            Ancestors::List(list) => list,
+        };
+        // On the way up to a changed group every list holds it: to look at all of each would cost the square of the way.
+        if self.anew.iter().any(|group| list.binary_search(group).is_ok()) {
+            return Ok(false);
+        }
+        if world.may_be_nested_anew() {
+            looks.take(list.len() as u64)?;
+            if let Some(group) = list.iter().find(|[node, _]| world.is_nested_anew(NodeId(*node))) {
+                if self.anew.len() < LISTS {
+                    self.anew.push(*group);
+                }
+                return Ok(false);
+            }
+        }
+        if self.lists.len() < LISTS {
+            self.lists.push(list);
+        } else {
+            // So many that it costs less to have them as one set.
+            let lists = std::mem::take(&mut self.lists);
+            for [node, relation] in lists.into_iter().chain([list]).flatten() {
+                self.note((NodeId(*node), RelationId(*relation)));
+            }
+        }
+        Ok(true)
     }
 
-    fn up(&mut self, walk: &Walk<'_>, node: NodeId, kind: Kind) {
+    fn up(&mut self, world: &World<'_>, node: NodeId, kind: Kind) {
         let type_id = match kind {
-            Kind::Userset(_) if node != walk.asked.node => walk.sight.type_of(node),
-            Kind::Userset(_) | Kind::Object | Kind::Wildcard => Some(walk.asked.type_id),
+            Kind::Userset(_) if node != world.asked.node => world.sight.type_of(node),
+            Kind::Userset(_) | Kind::Object | Kind::Wildcard => Some(world.asked.type_id),
         };
-        for group in type_id.map_or(&[][..], |type_id| walk.plans.groups_of(type_id, kind)) {
-            let _ = walk.sight.each_end(Direction::Backward, node, group.class, |object, found| {
-                match walk.standing(object, group.class, node, found) {
+        let classes = type_id.map_or(&[][..], |type_id| world.plans.groups_of(type_id, kind));
+        if classes.is_empty() {
+            return;
+        }
+        let edges = world.edges(Direction::Backward, node);
+        for group in classes {
+            world.each(&edges, group.class, |object, standing| {
+                match standing {
                     Standing::Counts => self.insert((object, group.relation)),
                     Standing::Not => {}
                     Standing::If(_) => self.unsure = true,
@@ -86,18 +140,37 @@ impl Members {
     }
 
     fn has(&self, group: Group) -> bool {
-        self.few.contains(&group) || !self.many.is_empty() && self.many.contains(&group)
+        let found = match &self.many {
+            Some(many) => many.contains(&group),
+            None => self.found.contains(&group),
+        };
+        let (node, relation) = group;
+        found || self.lists.iter().any(|list| holds(list, indexed(node, relation)))
+    }
+
+    /// Adds a group that nothing more leads up from.
+    fn note(&mut self, group: Group) {
+        let many = self.many.get_or_insert_with(|| Box::new(self.found.iter().copied().collect()));
+        many.insert(group);
     }
 
     fn insert(&mut self, group: Group) {
         if self.has(group) {
             return;
         }
-        if self.few.len() < 32 {
-            self.few.push(group);
-        } else {
-            self.many.insert(group);
+        self.found.push(group);
+        match &mut self.many {
+            Some(many) => {
+                many.insert(group);
+            }
+            None if self.found.len() == FEW => self.many = Some(Box::new(self.found.iter().copied().collect())),
+            None => {}
         }
-        self.pending.push(group);
     }
+}
+
+/// Whether a sorted list holds a group.
+#[inline]
+fn holds(list: &[[u32; 2]], group: [u32; 2]) -> bool {
+    if list.len() <= 16 { list.contains(&group) } else { list.binary_search(&group).is_ok() }
 }

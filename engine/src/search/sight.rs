@@ -8,6 +8,7 @@ use crate::graph::ids::{ClassId, Direction, NodeId, TypeId};
 use crate::graph::overlay::Edge;
 use crate::graph::qualifier::Qualifier;
 use crate::graph::read::Image;
+use crate::graph::segment::{Record, SEGMENT_BITS, Segment};
 use crate::tuple::{Id, Tuple};
 
 /// The tuples of a request, as edges. Objects that the graph does not know have numbers of the request's own.
@@ -30,6 +31,10 @@ pub(crate) enum Found<'a> {
 pub(crate) struct Sight<'a> {
     pub(crate) graph: &'a Graph,
     pub(crate) extra: Option<&'a Extra>,
+    /// The graph's, at hand.
+    segments: &'a [Segment],
+    /// Whether the graph is its base alone.
+    still: bool,
 }
 
 impl Extra {
@@ -75,6 +80,11 @@ impl Extra {
         }
     }
 
+    /// Whether an edge brought along has a node at this end.
+    pub(crate) fn names(&self, direction: Direction, node: NodeId) -> bool {
+        !self.of_node(direction, node).is_empty()
+    }
+
     fn of_node(&self, direction: Direction, node: NodeId) -> &[(Edge, Option<Arc<Qualifier>>)] {
         let side = self.side(direction);
         let rest = side.get(side.partition_point(|(edge, _)| edge.node < node)..).unwrap_or_default();
@@ -83,6 +93,16 @@ impl Extra {
 }
 
 impl<'a> Sight<'a> {
+    pub(crate) fn new(graph: &'a Graph, extra: Option<&'a Extra>) -> Self {
+        Self { graph, extra, segments: graph.base_segments(), still: graph.is_still() && extra.is_none() }
+    }
+
+    /// What the base knows of a node.
+    #[inline]
+    pub(crate) fn record(&self, node: NodeId) -> Option<Record<'a>> {
+        self.segments.get((node.0 >> SEGMENT_BITS) as usize)?.record(node)
+    }
+
     /// The node of an object, if anything names it.
     pub(crate) fn find(&self, type_id: TypeId, id: &str) -> Option<NodeId> {
         self.graph.find(type_id, id).or_else(|| self.extra?.find(type_id, id))
@@ -102,12 +122,16 @@ impl<'a> Sight<'a> {
             let place = usize::try_from(node.0 - NodeId::FIRST_OF_REQUEST).ok()?;
             return self.extra?.names.get(place).map(|(type_id, _)| *type_id);
         }
-        self.graph.name(node).map(|(type_id, _)| type_id)
+        self.graph.type_of(node)
     }
 
     /// Whether more than the base's record must be looked at.
     #[inline]
     pub(crate) fn is_touched(&self, direction: Direction, node: NodeId) -> bool {
+        !self.still && self.is_touched_at_all(direction, node)
+    }
+
+    fn is_touched_at_all(&self, direction: Direction, node: NodeId) -> bool {
         self.graph.is_touched(direction, node) || self.extra.is_some_and(|extra| !extra.of_node(direction, node).is_empty())
     }
 

@@ -1,55 +1,24 @@
-//! Walking a graph along plans.
+//! Walking a graph from an object along plans, level by level.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use dhow_schema::caveat::{COST_LIMIT, Outcome};
-use dhow_schema::ir::Schema;
-use dhow_schema::value::Context;
 use smallvec::SmallVec;
 
 use super::members::{Member, Members};
-use super::sight::{Found, Sight};
+use super::world::{Edges, Looks, Standing, Tri, World};
 use crate::eval::{Limits, Stopped};
-use crate::graph::ids::{ClassId, Direction, NodeId, RelationId, TypeId};
+use crate::graph::ids::{ClassId, Direction, NodeId, RelationId};
 use crate::graph::qualifier::Qualifier;
-use crate::graph::read::Image;
 use crate::graph::vocabulary::Kind;
-use crate::limits::{CAVEAT_UNITS_PER_STEP, STEPS_BETWEEN_DEADLINE_POLLS};
-use crate::plan::{Expr, KindId, Op, PlanId, Plans};
-use crate::time::Timestamp;
-
-/// What a search finds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Tri {
-    Yes,
-    No,
-    /// Only the circuit can tell.
-    NotHere,
-}
-
-/// The subject of a question.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Asked {
-    pub(super) node: NodeId,
-    pub(super) type_id: TypeId,
-    pub(super) kind: Kind,
-    pub(super) kind_id: KindId,
-    /// The wildcard of an object's type, if anything names it.
-    pub(super) wildcard: Option<NodeId>,
-}
-
-/// Whether an edge counts.
-pub(super) enum Standing {
-    Counts,
-    Not,
-    /// If this caveat holds.
-    If(Arc<Qualifier>),
-}
+use crate::plan::{Expr, Op, PlanId};
 
 /// A plan to try at a node.
 type Atom = (PlanId, NodeId);
+
+/// Up to this many atoms are compared one by one.
+const FEW: usize = 24;
 
 /// An edge with a caveat, to be looked at when there is no other way.
 struct Deferred {
@@ -61,8 +30,10 @@ struct Deferred {
 /// What a search has before it and behind it.
 #[derive(Default)]
 struct Front {
-    next: SmallVec<[Atom; 16]>,
-    seen: Seen,
+    /// All that was met, each once, in the order of meeting.
+    atoms: SmallVec<[Atom; FEW]>,
+    /// The same as a set, when there are many.
+    many: Option<Box<hashbrown::HashSet<Atom, foldhash::fast::FixedState>>>,
     deferred: Vec<Deferred>,
     unknown: bool,
     spent: u64,
@@ -70,132 +41,109 @@ struct Front {
 
 impl Front {
     fn push(&mut self, atom: Atom) {
-        if self.seen.insert(atom) {
-            self.next.push(atom);
-        }
-    }
-}
-
-/// A set that is a list as long as it is small.
-#[derive(Default)]
-struct Seen {
-    few: SmallVec<[Atom; 24]>,
-    many: Option<Box<hashbrown::HashSet<Atom, foldhash::fast::FixedState>>>,
-}
-
-impl Seen {
-    fn insert(&mut self, atom: Atom) -> bool {
         if let Some(many) = &mut self.many {
-            return many.insert(atom);
+            if many.insert(atom) {
+                self.atoms.push(atom);
+            }
+            return;
         }
-        if self.few.contains(&atom) {
-            return false;
+        if self.atoms.contains(&atom) {
+            return;
         }
-        if self.few.len() < 24 {
-            self.few.push(atom);
-            return true;
+        self.atoms.push(atom);
+        if self.atoms.len() == FEW {
+            self.many = Some(Box::new(self.atoms.iter().copied().collect()));
         }
-        let mut many = Box::new(hashbrown::HashSet::with_hasher(foldhash::fast::FixedState::default()));
-        many.extend(self.few.drain(..));
-        let new = many.insert(atom);
-        self.many = Some(many);
-        new
     }
 }
 
 /// See the module.
 pub(super) struct Walk<'a> {
-    pub(super) sight: Sight<'a>,
-    pub(super) plans: &'a Plans,
-    schema: &'a Schema,
-    pub(super) asked: Asked,
-    time: Timestamp,
-    context: &'a Context,
-    limits: Limits<'a>,
-    members: Members,
+    world: World<'a>,
+    looks: Looks<'a>,
+    members: Members<'a>,
     /// What expressions came to, by place in their plan.
     known: HashMap<(PlanId, usize, NodeId), Tri, foldhash::fast::FixedState>,
-    /// Looks taken, whatever they are charged: says when to look at the deadline.
-    looks: u64,
-    next_poll: u64,
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(
-        sight: Sight<'a>,
-        plans: &'a Plans,
-        schema: &'a Schema,
-        asked: Asked,
-        time: Timestamp,
-        context: &'a Context,
-        limits: Limits<'a>,
-    ) -> Self {
-        let (members, known) = (Members::default(), HashMap::default());
-        Self { sight, plans, schema, asked, time, context, limits, members, known, looks: 0, next_poll: 0 }
+    pub(super) fn new(world: World<'a>, limits: Limits<'a>) -> Self {
+        Self { world, looks: Looks::new(limits), members: Members::default(), known: HashMap::default() }
     }
 
     /// Whether a plan holds at a node, and the steps that it took, `base` having been taken before. O(what is reached).
     pub(super) fn search(&mut self, plan: PlanId, node: NodeId, base: u64) -> Result<(Tri, u64), Stopped> {
         let mut front = Front::default();
         front.push((plan, node));
-        let mut cost = 0;
+        let (mut cost, mut begin) = (0, 0);
         loop {
-            self.look()?;
-            let level = std::mem::take(&mut front.next);
-            for atom in &level {
-                if self.atom(*atom, &mut front, base + cost)? {
+            let end = front.atoms.len();
+            self.looks.take((end - begin) as u64)?;
+            for place in begin..end {
+                let Some(atom) = front.atoms.get(place).copied() else { break };
+                if self.atom(atom, &mut front, base + cost)? {
                     return Ok((Tri::Yes, cost));
                 }
             }
+            begin = end;
             cost += std::mem::take(&mut front.spent);
-            if base + cost > self.limits.max_steps {
-                return Err(Stopped::Budget { max_steps: self.limits.max_steps });
-            }
-            if !front.next.is_empty() {
+            self.looks.afford(base + cost)?;
+            if front.atoms.len() > begin {
                 continue;
             }
             if front.deferred.is_empty() {
                 return Ok((if front.unknown { Tri::NotHere } else { Tri::No }, cost));
             }
-            let mut holds = false;
-            for Deferred { qualifier, then } in std::mem::take(&mut front.deferred) {
-                match (self.caveat(&qualifier, &mut front.spent)?, then) {
-                    (Tri::Yes, Some(atom)) => front.push(atom),
-                    (Tri::Yes, None) => holds = true,
-                    (Tri::No, _) => {}
-                    (Tri::NotHere, _) => front.unknown = true,
-                }
-            }
-            if holds {
+            if self.deferred(&mut front)? {
                 return Ok((Tri::Yes, cost));
             }
         }
     }
 
+    /// Looks at the caveats that were put off: whether one leads to the subject.
+    fn deferred(&mut self, front: &mut Front) -> Result<bool, Stopped> {
+        let mut holds = false;
+        for Deferred { qualifier, then } in std::mem::take(&mut front.deferred) {
+            self.looks.take(1)?;
+            let (found, steps) = self.world.caveat(&qualifier);
+            front.spent += steps;
+            match (found, then) {
+                (Tri::Yes, Some(atom)) => front.push(atom),
+                (Tri::Yes, None) => holds = true,
+                (Tri::No, _) => {}
+                (Tri::NotHere, _) => front.unknown = true,
+            }
+        }
+        Ok(holds)
+    }
+
     /// Tries one plan at one node: whether it holds by itself. What it leads to goes to the front.
     fn atom(&mut self, (id, node): Atom, front: &mut Front, base: u64) -> Result<bool, Stopped> {
         front.spent += 1;
-        let plans = self.plans;
-        let Some(plan) = plans.plan(id).filter(|plan| plan.reach.has(self.asked.kind_id)) else { return Ok(false) };
+        let World { plans, asked, .. } = self.world;
+        let Some(plan) = plans.plan(id).filter(|plan| plan.reach.has(asked.kind_id)) else { return Ok(false) };
         if plan.tangled {
             front.unknown = true;
             return Ok(false);
         }
-        let touched = self.sight.is_touched(Direction::Forward, node);
+        let edges = self.world.edges(Direction::Forward, node);
         for (place, (op, reach)) in plan.ops.iter().enumerate() {
-            if !reach.has(self.asked.kind_id) {
+            if !reach.has(asked.kind_id) {
                 continue;
             }
             front.spent += 1;
             let holds = match op {
-                Op::Itself(relation) => self.asked.kind == Kind::Userset(*relation) && self.asked.node == node,
-                Op::Object => self.asked.kind == Kind::Object && self.asked.node == node,
-                Op::Named(class) => self.named(node, *class, self.asked.node, front),
-                Op::Wildcard(class) => self.asked.wildcard.is_some_and(|wildcard| self.named(node, *class, wildcard, front)),
-                Op::Group { class, relation, plan } => self.groups((node, *class), *relation, *plan, touched, front)?,
-                Op::Follow { class, plan } => self.follow((node, *class), *plan, touched, front)?,
+                Op::Itself(relation) => asked.kind == Kind::Userset(*relation) && asked.node == node,
+                Op::Object => asked.kind == Kind::Object && asked.node == node,
+                Op::Named(class) => self.named(&edges, *class, asked.node, front),
+                Op::Wildcard(class) => asked.wildcard.is_some_and(|wildcard| self.named(&edges, *class, wildcard, front)),
+                Op::Group { class, relation, plan } => self.groups(&edges, *class, (*relation, *plan), front)?,
                 Op::Same(plan) => {
                     front.push((*plan, node));
+                    false
+                }
+                Op::Follow { class, plan } => {
+                    self.follow(&edges, *class, *plan, front);
                     false
                 }
                 Op::Expr(expr) => {
@@ -213,9 +161,8 @@ impl<'a> Walk<'a> {
     }
 
     /// Whether an edge to the subject counts; a caveat on it goes to the front.
-    fn named(&self, node: NodeId, class: ClassId, subject: NodeId, front: &mut Front) -> bool {
-        let Some(found) = self.sight.edge(node, class, subject) else { return false };
-        match self.standing(node, class, subject, found) {
+    fn named(&self, edges: &Edges<'a>, class: ClassId, subject: NodeId, front: &mut Front) -> bool {
+        match self.world.one(edges, class, subject) {
             Standing::Counts => true,
             Standing::Not => false,
             Standing::If(qualifier) => {
@@ -225,79 +172,43 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Visits the ends of a node's edges of a class that count; those with a caveat go to the front.
-    fn each(
-        &mut self,
-        (node, class): (NodeId, ClassId),
-        plan: PlanId,
-        touched: bool,
-        front: &mut Front,
-        mut visit: impl FnMut(&mut Self, NodeId, &mut Front) -> Result<bool, Stopped>,
-    ) -> Result<bool, Stopped> {
-        let sight = self.sight;
-        let mut outcome = Ok(false);
-        let mut on_end = |other: NodeId, found: Found<'a>| {
+    fn follow(&self, edges: &Edges<'a>, class: ClassId, plan: PlanId, front: &mut Front) {
+        self.world.each(edges, class, |other, standing| {
             front.spent += 1;
-            outcome = match self.standing(node, class, other, found) {
-                Standing::Counts => self.look().and_then(|()| visit(self, other, front)),
-                Standing::Not => Ok(false),
-                Standing::If(qualifier) => {
-                    front.deferred.push(Deferred { qualifier, then: Some((plan, other)) });
-                    Ok(false)
-                }
-            };
-            if outcome == Ok(false) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        };
-        if touched {
-            let _ = sight.each_end(Direction::Forward, node, class, on_end);
-            return outcome;
-        }
-        for run in sight.graph.record(node).into_iter().flat_map(|record| record.runs(Direction::Forward)) {
-            if run.class < class {
-                continue;
+            match standing {
+                Standing::Counts => front.push((plan, other)),
+                Standing::Not => {}
+                Standing::If(qualifier) => front.deferred.push(Deferred { qualifier, then: Some((plan, other)) }),
             }
-            if run.class > class {
-                break;
-            }
-            for (at, other) in run.ends.iter().enumerate() {
-                let image =
-                    if run.qualified { run.places.get(at).map_or(Image::AtObject, |place| Image::InSegment(*place)) } else { Image::Plain };
-                if on_end(NodeId(*other), Found::Stored(image)).is_break() {
-                    return outcome;
-                }
-            }
-        }
-        outcome
+            ControlFlow::Continue(())
+        });
     }
 
-    fn follow(&mut self, from: (NodeId, ClassId), plan: PlanId, touched: bool, front: &mut Front) -> Result<bool, Stopped> {
-        self.each(from, plan, touched, front, |_, other, front| {
-            front.push((plan, other));
-            Ok(false)
-        })
-    }
-
+    /// Whether the subject is in one of the groups that edges lead to.
     fn groups(
         &mut self,
-        from: (NodeId, ClassId),
-        relation: RelationId,
-        plan: PlanId,
-        touched: bool,
+        edges: &Edges<'a>,
+        class: ClassId,
+        (relation, plan): (RelationId, PlanId),
         front: &mut Front,
     ) -> Result<bool, Stopped> {
-        self.each(from, plan, touched, front, |walk, group, front| {
-            let mut members = std::mem::take(&mut walk.members);
-            let member = members.contains(walk, (group, relation));
-            walk.members = members;
-            Ok(match member? {
-                Member::Yes => true,
-                Member::No => false,
-                Member::Unsure => {
-                    front.push((plan, group));
-                    false
-                }
-            })
-        })
+        let mut outcome = Ok(false);
+        let Self { world, looks, members, .. } = self;
+        world.each(edges, class, |group, standing| {
+            front.spent += 1;
+            match standing {
+                Standing::Counts => match looks.take(1).and_then(|()| members.contains(world, looks, (group, relation))) {
+                    Ok(Member::Yes) => outcome = Ok(true),
+                    Ok(Member::No) => {}
+                    Ok(Member::Unsure) => front.push((plan, group)),
+                    Err(stopped) => outcome = Err(stopped),
+                },
+                Standing::Not => {}
+                Standing::If(qualifier) => front.deferred.push(Deferred { qualifier, then: Some((plan, group)) }),
+            }
+            if outcome == Ok(false) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        outcome
     }
 
     fn expression(&mut self, key: (PlanId, usize, NodeId), expr: &'a Expr, base: u64) -> Result<(Tri, u64), Stopped> {
@@ -340,15 +251,13 @@ impl<'a> Walk<'a> {
     }
 
     fn every(&mut self, classes: &[(ClassId, Option<PlanId>)], node: NodeId, base: u64) -> Result<(Tri, u64), Stopped> {
-        let (mut atoms, mut cost, mut fails, mut waits) = (Vec::new(), 1, false, false);
-        let mut caveats = Vec::new();
+        let (mut atoms, mut caveats, mut cost, mut fails) = (Vec::new(), Vec::new(), 1, false);
+        let edges = self.world.edges(Direction::Forward, node);
         for (class, plan) in classes {
-            let _ = self.sight.each_end(Direction::Forward, node, *class, |other, found| {
+            self.world.each(&edges, *class, |other, standing| {
                 cost += 1;
-                match self.standing(node, *class, other, found) {
-                    Standing::Not => return ControlFlow::Continue(()),
-                    Standing::Counts => {}
-                    Standing::If(qualifier) => caveats.push(qualifier),
+                if let Standing::If(qualifier) = standing {
+                    caveats.push(qualifier);
                 }
                 match plan {
                     Some(plan) => atoms.push((*plan, other)),
@@ -360,61 +269,19 @@ impl<'a> Walk<'a> {
         if fails || atoms.is_empty() {
             return Ok((Tri::No, cost));
         }
+        let mut waits = false;
         for qualifier in caveats {
-            match self.caveat(&qualifier, &mut cost)? {
+            self.looks.take(1)?;
+            let (found, steps) = self.world.caveat(&qualifier);
+            cost += steps;
+            match found {
                 Tri::Yes => {}
                 Tri::No => return Ok((Tri::No, cost)),
                 Tri::NotHere => waits = true,
             }
         }
-        // In an order that does not depend on numbers nothing could stop early: all are asked, unless one says no.
         let (found, more) = self.all_of(atoms.into_iter(), base + cost)?;
         let found = if found == Tri::Yes && waits { Tri::NotHere } else { found };
         Ok((found, cost + more))
-    }
-
-    /// Whether an edge counts at this time under this schema.
-    pub(super) fn standing(&self, object: NodeId, class: ClassId, subject: NodeId, found: Found<'_>) -> Standing {
-        let Some(rule) = self.plans.rule(class) else { return Standing::Not };
-        if matches!(found, Found::Stored(Image::Plain) | Found::Brought(None)) {
-            return if rule.plain { Standing::Counts } else { Standing::Not };
-        }
-        // An edge whose qualifier cannot be read does not count.
-        let Some(qualifier) = self.sight.qualifier(object, class, subject, found) else { return Standing::Not };
-        let name = qualifier.caveat.as_ref().map(|caveat| caveat.name());
-        let allowed = |(caveat, expires): &(Option<_>, bool)| caveat.as_ref() == name && *expires == qualifier.expires_at.is_some();
-        if !rule.qualified.iter().any(allowed) || qualifier.expires_at.is_some_and(|expiry| expiry <= self.time) {
-            Standing::Not
-        } else if qualifier.caveat.is_some() {
-            Standing::If(qualifier)
-        } else {
-            Standing::Counts
-        }
-    }
-
-    fn caveat(&mut self, qualifier: &Qualifier, spent: &mut u64) -> Result<Tri, Stopped> {
-        self.look()?;
-        *spent += 1;
-        let Some(caveat) = &qualifier.caveat else { return Ok(Tri::Yes) };
-        let Some(compiled) = self.schema.caveats.get(caveat.name()) else { return Ok(Tri::No) };
-        let mut left = COST_LIMIT;
-        let outcome = compiled.evaluate_within(caveat.context(), self.context, &mut left);
-        *spent += (COST_LIMIT - left) / CAVEAT_UNITS_PER_STEP;
-        Ok(match outcome {
-            Outcome::True => Tri::Yes,
-            Outcome::False => Tri::No,
-            Outcome::Missing(_) | Outcome::Error(_) => Tri::NotHere,
-        })
-    }
-
-    /// Looks at the deadline now and then, first of all at the start.
-    #[inline]
-    pub(super) fn look(&mut self) -> Result<(), Stopped> {
-        self.looks += 1;
-        if self.looks < self.next_poll {
-            return Ok(());
-        }
-        self.next_poll = self.looks + STEPS_BETWEEN_DEADLINE_POLLS;
-        if (self.limits.deadline)() { Err(Stopped::Deadline { steps: self.looks }) } else { Ok(()) }
     }
 }

@@ -3,7 +3,7 @@
 //! Components come parents first, so a list is the union of finished lists. A list belongs to a set of parents, not to a group, so the
 //! thousand teams of one department share one. A group below one that has no list gets none either: its list would be longer still.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::Group;
 use super::components::{Components, Parents, narrow};
@@ -61,19 +61,26 @@ impl GroupIndex {
     /// Where all lists together would grow past their bound, the bound on the length of each is lowered by a quarter until they do
     /// not: long lists give way to short ones, so a hostile chain costs the groups beside it nothing.
     ///
+    /// The groups of `walked`, and those nested in them, get no list: more leads up from them than these edges say.
+    ///
     /// O(edges · log edges) for the usual, shallow nesting; O(edges × `max_ancestors`) at worst.
     ///
     /// # Errors
     /// There are more than 2^30 edges.
-    pub(crate) fn build(edges: impl IntoIterator<Item = (Group, Group)>, limits: &Limits) -> Result<Self, TooManyEdges> {
+    pub(crate) fn build(
+        edges: impl IntoIterator<Item = (Group, Group)>,
+        walked: &[Group],
+        limits: &Limits,
+    ) -> Result<Self, TooManyEdges> {
         let mut edges: Vec<(Group, Group)> = edges.into_iter().filter(|(child, parent)| child != parent).collect();
         edges.sort_unstable();
         edges.dedup();
         TooManyEdges::check(edges.len())?;
         let max_entries = limits.max_entries(edges.len());
-        let (groups, graph) = number(edges);
+        let (groups, graph) = number(edges, walked);
+        let walked = walked.iter().filter_map(|group| groups.binary_search(group).ok()).map(narrow).collect();
         let components = Components::find(&graph);
-        let mut lists = Lists::new(&graph, &components, limits.max_ancestors, max_entries);
+        let mut lists = Lists { walked, ..Lists::new(&graph, &components, limits.max_ancestors, max_entries) };
         for component in 0..narrow(components.len()) {
             lists.add(component);
         }
@@ -93,8 +100,8 @@ impl GroupIndex {
 }
 
 /// Numbers the groups in their order, so that sorted numbers are sorted groups.
-fn number(edges: Vec<(Group, Group)>) -> (Vec<Group>, Parents) {
-    let mut groups: Vec<Group> = edges.iter().flat_map(|&(child, parent)| [child, parent]).collect();
+fn number(edges: Vec<(Group, Group)>, walked: &[Group]) -> (Vec<Group>, Parents) {
+    let mut groups: Vec<Group> = edges.iter().flat_map(|&(child, parent)| [child, parent]).chain(walked.iter().copied()).collect();
     groups.sort_unstable();
     groups.dedup();
     let numbers: HashMap<Group, u32> = groups.iter().copied().zip(0..).collect();
@@ -124,6 +131,7 @@ struct Lists<'a> {
     components: &'a Components,
     max_ancestors: usize,
     max_entries: usize,
+    walked: HashSet<u32>,
     of_component: Vec<Noted>,
     /// The list of those whose parents are exactly these components.
     of_parents: HashMap<Box<[u32]>, Noted>,
@@ -144,6 +152,7 @@ impl<'a> Lists<'a> {
             components,
             max_ancestors,
             max_entries,
+            walked: HashSet::new(),
             of_component: Vec::with_capacity(components.len()),
             of_parents: HashMap::new(),
             spans: Vec::new(),
@@ -176,7 +185,9 @@ impl<'a> Lists<'a> {
         self.parents.sort_unstable_by(|one, other| other.cmp(one));
         self.parents.dedup();
 
-        let noted = if members.len() > 1 {
+        let noted = if !self.walked.is_empty() && members.iter().any(|member| self.walked.contains(member)) {
+            Noted::Walk
+        } else if members.len() > 1 {
             self.unite(members)
         } else if self.parents.is_empty() {
             Noted::Top

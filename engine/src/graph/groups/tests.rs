@@ -21,7 +21,7 @@ fn group(node: u32) -> Group {
 }
 
 fn build(edges: impl IntoIterator<Item = (u32, u32)>, limits: &Limits) -> GroupIndex {
-    GroupIndex::build(edges.into_iter().map(|(child, parent)| (group(child), group(parent))), limits).unwrap()
+    GroupIndex::build(edges.into_iter().map(|(child, parent)| (group(child), group(parent))), &[], limits).unwrap()
 }
 
 fn entries(index: &GroupIndex) -> usize {

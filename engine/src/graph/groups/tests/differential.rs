@@ -65,7 +65,7 @@ proptest! {
 
     #[test]
     fn lists_are_what_a_search_finds_and_keep_to_their_bounds(edges in edges(40), limits in limits()) {
-        let index = GroupIndex::build(edges.iter().copied().chain(edges.iter().rev().copied()), &limits).unwrap();
+        let index = GroupIndex::build(edges.iter().copied().chain(edges.iter().rev().copied()), &[], &limits).unwrap();
         let real = edges.iter().filter(|(child, parent)| child != parent).count();
         prop_assert!(entries(&index) <= real * limits.entries_per_edge + limits.entries_spare);
         prop_assert!(GroupIndex::from_parts(index.table(), index.lists()).is_ok());
@@ -98,7 +98,7 @@ proptest! {
         asked in prop::collection::vec((0_u32..15, 0_u32..2), 0..20),
         fails_every in 2_usize..9,
     ) {
-        let index = GroupIndex::build(base.iter().copied(), &limits).unwrap();
+        let index = GroupIndex::build(base.iter().copied(), &[], &limits).unwrap();
         let mut later = base.clone();
         let mut changed: BTreeSet<Group> = suspects.into_iter().map(|(node, kind)| [node, kind]).collect();
         let removed = removed.iter().filter(|_| !base.is_empty()).map(|at| *base.iter().nth(at.index(base.len())).unwrap());
@@ -136,7 +136,7 @@ proptest! {
         limits in limits(),
         seeds in prop::collection::vec((0_u32..14, 0_u32..2), 1..6),
     ) {
-        let index = GroupIndex::build(base.iter().copied(), &limits).unwrap();
+        let index = GroupIndex::build(base.iter().copied(), &[], &limits).unwrap();
         let nesting = Later { edges: &base, changed: &BTreeSet::new(), calls: 0, fails_every: usize::MAX };
         let mut scratch = Scratch::default();
         let mut closure = Closure::new(&mut scratch, &index, nesting);

@@ -1,0 +1,205 @@
+//! What does not change while a question is answered.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use dhow_schema::caveat::{COST_LIMIT, Outcome};
+use dhow_schema::ir::Schema;
+use dhow_schema::value::Context;
+
+use super::sight::{Found, Sight};
+use crate::eval::{Limits, Stopped};
+use crate::graph::ids::{ClassId, Direction, NodeId, TypeId};
+use crate::graph::qualifier::Qualifier;
+use crate::graph::read::Image;
+use crate::graph::segment::{Run, Runs};
+use crate::graph::vocabulary::Kind;
+use crate::limits::{CAVEAT_UNITS_PER_STEP, STEPS_BETWEEN_DEADLINE_POLLS};
+use crate::plan::{KindId, Plans};
+use crate::time::Timestamp;
+
+/// What a search finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tri {
+    Yes,
+    No,
+    /// Only the circuit can tell.
+    NotHere,
+}
+
+/// The subject of a question.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    pub(super) node: NodeId,
+    pub(super) type_id: TypeId,
+    pub(super) kind: Kind,
+    pub(super) kind_id: KindId,
+    /// The wildcard of an object's type, if anything names it.
+    pub(super) wildcard: Option<NodeId>,
+}
+
+/// Whether an edge counts.
+pub(super) enum Standing {
+    Counts,
+    Not,
+    /// If this caveat holds.
+    If(Arc<Qualifier>),
+}
+
+/// See the module.
+#[derive(Clone, Copy)]
+pub(super) struct World<'a> {
+    pub(super) sight: Sight<'a>,
+    pub(super) plans: &'a Plans,
+    pub(super) schema: &'a Schema,
+    pub(super) asked: Asked,
+    pub(super) time: Timestamp,
+    pub(super) context: &'a Context,
+    /// Whether the graph's index of nested groups is about this schema's groups.
+    pub(super) is_indexed: bool,
+}
+
+/// The edges of one node in one direction, class by class.
+pub(super) struct Edges<'a> {
+    node: NodeId,
+    direction: Direction,
+    /// Whether more than the base's record must be looked at.
+    touched: bool,
+    /// Those of the base's record.
+    runs: Runs<'a>,
+}
+
+impl<'a> World<'a> {
+    /// The edges of a node.
+    #[inline]
+    pub(super) fn edges(&self, direction: Direction, node: NodeId) -> Edges<'a> {
+        let runs = self.sight.record(node).map(|record| record.runs(direction)).unwrap_or_default();
+        Edges { node, direction, touched: self.sight.is_touched(direction, node), runs }
+    }
+
+    /// Visits the other ends of edges of one class that may count, and says how.
+    #[inline]
+    pub(super) fn each(&self, edges: &Edges<'a>, class: ClassId, mut visit: impl FnMut(NodeId, Standing) -> ControlFlow<()>) {
+        let node = edges.node;
+        let ends = |other| match edges.direction {
+            Direction::Forward => (node, other),
+            Direction::Backward => (other, node),
+        };
+        let mut on_end = |other, found| {
+            let (object, subject) = ends(other);
+            match self.standing(object, class, subject, found) {
+                Standing::Not => ControlFlow::Continue(()),
+                standing => visit(other, standing),
+            }
+        };
+        if edges.touched {
+            let _ = self.sight.each_end(edges.direction, node, class, on_end);
+            return;
+        }
+        for run in edges.runs.filter(|run| run.class == class) {
+            for (at, other) in run.ends.iter().enumerate() {
+                if on_end(NodeId(*other), Found::Stored(image(&run, at))).is_break() {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Whether there is any group that may be nested otherwise than the index has it.
+    #[inline]
+    pub(super) fn may_be_nested_anew(&self) -> bool {
+        self.sight.extra.is_some() || self.sight.graph.nested_anew() > 0
+    }
+
+    /// Whether a group may be nested otherwise than the index has it.
+    #[inline]
+    pub(super) fn is_nested_anew(&self, node: NodeId) -> bool {
+        self.sight.graph.is_nested_anew(node) || self.sight.extra.is_some_and(|extra| extra.names(Direction::Backward, node))
+    }
+
+    /// How an edge forward to one subject stands.
+    #[inline]
+    pub(super) fn one(&self, edges: &Edges<'a>, class: ClassId, subject: NodeId) -> Standing {
+        let object = edges.node;
+        if edges.touched {
+            return match self.sight.edge(object, class, subject) {
+                Some(found) => self.standing(object, class, subject, found),
+                None => Standing::Not,
+            };
+        }
+        for run in edges.runs.filter(|run| run.class == class) {
+            if let Some(at) = run.find(subject) {
+                return self.standing(object, class, subject, Found::Stored(image(&run, at)));
+            }
+        }
+        Standing::Not
+    }
+
+    /// Whether an edge counts at this time under this schema.
+    #[inline]
+    fn standing(&self, object: NodeId, class: ClassId, subject: NodeId, found: Found<'_>) -> Standing {
+        let Some(rule) = self.plans.rule(class) else { return Standing::Not };
+        if matches!(found, Found::Stored(Image::Plain) | Found::Brought(None)) {
+            return if rule.plain { Standing::Counts } else { Standing::Not };
+        }
+        // An edge whose qualifier cannot be read does not count.
+        let Some(qualifier) = self.sight.qualifier(object, class, subject, found) else { return Standing::Not };
+        let name = qualifier.caveat.as_ref().map(|caveat| caveat.name());
+        let allowed = |(caveat, expires): &(Option<_>, bool)| caveat.as_ref() == name && *expires == qualifier.expires_at.is_some();
+        if !rule.qualified.iter().any(allowed) || qualifier.expires_at.is_some_and(|expiry| expiry <= self.time) {
+            Standing::Not
+        } else if qualifier.caveat.is_some() {
+            Standing::If(qualifier)
+        } else {
+            Standing::Counts
+        }
+    }
+
+    /// Whether a caveat holds, and the steps that it took to find out.
+    pub(super) fn caveat(&self, qualifier: &Qualifier) -> (Tri, u64) {
+        let Some(caveat) = &qualifier.caveat else { return (Tri::Yes, 1) };
+        let Some(compiled) = self.schema.caveats.get(caveat.name()) else { return (Tri::No, 1) };
+        let mut left = COST_LIMIT;
+        let found = match compiled.evaluate_within(caveat.context(), self.context, &mut left) {
+            Outcome::True => Tri::Yes,
+            Outcome::False => Tri::No,
+            Outcome::Missing(_) | Outcome::Error(_) => Tri::NotHere,
+        };
+        (found, 1 + (COST_LIMIT - left) / CAVEAT_UNITS_PER_STEP)
+    }
+}
+
+#[inline]
+fn image(run: &Run<'_>, at: usize) -> Image {
+    if run.qualified { run.places.get(at).map_or(Image::AtObject, |place| Image::InSegment(*place)) } else { Image::Plain }
+}
+
+/// Looks taken, whatever they are charged: says when to look at the deadline.
+pub(super) struct Looks<'a> {
+    limits: Limits<'a>,
+    taken: u64,
+    next_poll: u64,
+}
+
+impl<'a> Looks<'a> {
+    pub(super) const fn new(limits: Limits<'a>) -> Self {
+        Self { limits, taken: 0, next_poll: 0 }
+    }
+
+    /// Takes one more. Looks at the deadline now and then, first of all at the start.
+    #[inline]
+    pub(super) fn take(&mut self, looks: u64) -> Result<(), Stopped> {
+        self.taken += looks;
+        if self.taken < self.next_poll {
+            return Ok(());
+        }
+        self.next_poll = self.taken + STEPS_BETWEEN_DEADLINE_POLLS;
+        if (self.limits.deadline)() { Err(Stopped::Deadline { steps: self.taken }) } else { Ok(()) }
+    }
+
+    /// Whether so many steps are within the budget.
+    #[inline]
+    pub(super) const fn afford(&self, steps: u64) -> Result<(), Stopped> {
+        if steps > self.limits.max_steps { Err(Stopped::Budget { max_steps: self.limits.max_steps }) } else { Ok(()) }
+    }
+}
