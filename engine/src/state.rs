@@ -319,6 +319,9 @@ impl State {
         }
         next.summary.expect_digest(&entry.digest)?;
         next.graph.advance(revision);
+        if matches!(entry.body, Body::Schema(_)) {
+            next.index_groups_in_force();
+        }
         next.summary.position = Position { revision, time: entry.time, chain: self.position().chain.after(encoded) };
         Ok(next)
     }
@@ -436,7 +439,9 @@ impl Loading {
         let Self { summary, builder } = self;
         summary.expect_digest(digest)?;
         let graph = builder.finish(summary.position.revision, seed(summary.store));
-        Ok(State { summary, graph })
+        let mut state = State { summary, graph };
+        state.index_groups_in_force();
+        Ok(state)
     }
 }
 

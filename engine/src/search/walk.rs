@@ -143,7 +143,7 @@ impl<'a> Walk<'a> {
                     false
                 }
                 Op::Follow { class, plan } => {
-                    self.follow(&edges, *class, *plan, front);
+                    self.follow(&edges, *class, *plan, front)?;
                     false
                 }
                 Op::Expr(expr) => {
@@ -172,16 +172,21 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn follow(&self, edges: &Edges<'a>, class: ClassId, plan: PlanId, front: &mut Front) {
-        self.world.each(edges, class, |other, standing| {
+    fn follow(&mut self, edges: &Edges<'a>, class: ClassId, plan: PlanId, front: &mut Front) -> Result<(), Stopped> {
+        let mut outcome = Ok(());
+        let Self { world, looks, .. } = self;
+        world.each(edges, class, |other, standing| {
             front.spent += 1;
             match standing {
                 Standing::Counts => front.push((plan, other)),
                 Standing::Not => {}
                 Standing::If(qualifier) => front.deferred.push(Deferred { qualifier, then: Some((plan, other)) }),
             }
-            ControlFlow::Continue(())
+            // One node can have very many edges.
+            outcome = looks.take(1);
+            if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
+        outcome
     }
 
     /// Whether the subject is in one of the groups that edges lead to.
@@ -252,9 +257,10 @@ impl<'a> Walk<'a> {
 
     fn every(&mut self, classes: &[(ClassId, Option<PlanId>)], node: NodeId, base: u64) -> Result<(Tri, u64), Stopped> {
         let (mut atoms, mut caveats, mut cost, mut fails) = (Vec::new(), Vec::new(), 1, false);
-        let edges = self.world.edges(Direction::Forward, node);
+        let Self { world, looks, .. } = self;
+        let (edges, mut outcome) = (world.edges(Direction::Forward, node), Ok(()));
         for (class, plan) in classes {
-            self.world.each(&edges, *class, |other, standing| {
+            world.each(&edges, *class, |other, standing| {
                 cost += 1;
                 if let Standing::If(qualifier) = standing {
                     caveats.push(qualifier);
@@ -263,8 +269,10 @@ impl<'a> Walk<'a> {
                     Some(plan) => atoms.push((*plan, other)),
                     None => fails = true,
                 }
-                ControlFlow::Continue(())
+                outcome = looks.take(1);
+                if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             });
+            outcome?;
         }
         if fails || atoms.is_empty() {
             return Ok((Tri::No, cost));
