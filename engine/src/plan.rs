@@ -111,11 +111,24 @@ pub(crate) struct AskedKind {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Plan {
     /// With what each can reach.
-    pub(crate) ops: Vec<(Op, Reach)>,
+    ops: Vec<(Op, Reach)>,
+    /// By kind of subject: the places in `ops` of those that can reach it. Empty if that would be too many lists.
+    by_kind: Vec<Box<[u32]>>,
     /// What the whole can reach.
     pub(crate) reach: Reach,
     /// Whether only a circuit can tell, also because there is no plan.
     pub(crate) tangled: bool,
+}
+
+impl Plan {
+    /// The operations that can reach a kind of subject, each with its place in the plan.
+    #[inline]
+    pub(crate) fn ops(&self, kind: KindId) -> impl Iterator<Item = (usize, &Op)> {
+        let few = self.by_kind.get(kind.0 as usize).map_or(&[][..], |places| places);
+        let some = few.iter().filter_map(|place| Some((*place as usize, self.ops.get(*place as usize).map(|(op, _)| op)?)));
+        let all = if self.by_kind.is_empty() { self.ops.as_slice() } else { &[] };
+        some.chain(all.iter().enumerate().filter(move |(_, (_, reach))| reach.has(kind)).map(|(place, (op, _))| (place, op)))
+    }
 }
 
 /// Which edges of a class count.

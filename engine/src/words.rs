@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use yoke::Yoke;
 
+use memory::LargePages;
 pub use memory::{AlignedBytes, Bytes};
 
 // Files hold words in little-endian order and are read where they lie. A machine of the other order would have to turn every word at
@@ -158,6 +159,22 @@ impl From<Vec<u32>> for Words {
         let memory: Arc<dyn Bytes> = Arc::new(Owned(words));
         let run = Yoke::attach_to_cart(memory, |memory| bytemuck::try_cast_slice(memory.bytes()).unwrap_or_default());
         Self { run, foreign: false }
+    }
+}
+
+impl Words {
+    /// A run that is kept for long and read everywhere: a large one is laid in memory of its own, in large pages where the system has
+    /// them, because half of what a look into a large array costs is finding the page. O(words).
+    #[must_use]
+    pub fn settled(words: Vec<u32>) -> Self {
+        match LargePages::copy_of(bytemuck::must_cast_slice(&words)) {
+            None => Self::from(words),
+            Some(memory) => {
+                let memory: Arc<dyn Bytes> = Arc::new(memory);
+                let run = Yoke::attach_to_cart(memory, |memory| bytemuck::try_cast_slice(memory.bytes()).unwrap_or_default());
+                Self { run, foreign: false }
+            }
+        }
     }
 }
 

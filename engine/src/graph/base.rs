@@ -47,6 +47,29 @@ impl Base {
         self.names.find(hash(self.names.seed, type_id, id), |node| self.segment(node).is_some_and(|segment| segment.is_named(node, type_id, id)))
     }
 
+    /// The nodes of two names. O(1): what has to be fetched for one is fetched while that for the other is under way.
+    #[inline]
+    pub(crate) fn find_both(&self, names: [(TypeId, &[u8]); 2]) -> [Option<NodeId>; 2] {
+        let hashes = names.map(|(type_id, id)| hash(self.names.seed, type_id, id));
+        let guesses = hashes.map(|hash| self.names.guess(hash));
+        let begins = guesses.map(|guess| guess.and_then(|node| Some((self.segment(node)?, node, self.segment(node)?.begin(node)?))));
+        let firsts = begins.map(|begin| begin.and_then(|(segment, node, begin)| Some((segment, node, begin, segment.records.get(begin)?))));
+        let [a, b] = names;
+        let ([hash_a, hash_b], [guess_a, guess_b]) = (hashes, firsts);
+        [self.settle(a, hash_a, guess_a), self.settle(b, hash_b, guess_b)]
+    }
+
+    /// The node of a name, of which there is a guess.
+    #[inline]
+    fn settle(&self, (type_id, id): (TypeId, &[u8]), hash: u64, guess: Option<(&Segment, NodeId, usize, u32)>) -> Option<NodeId> {
+        if let Some((segment, node, begin, first)) = guess
+            && segment.is_named_at(begin, first, type_id, id)
+        {
+            return Some(node);
+        }
+        self.names.find(hash, |node| self.segment(node).is_some_and(|segment| segment.is_named(node, type_id, id)))
+    }
+
     /// The nodes of a type from a place on, in the order of their ids. O(log nodes).
     pub(crate) fn ordered(&self, type_id: TypeId, from: From<'_>) -> &[u32] {
         let order = self.order.as_slice();
@@ -80,8 +103,8 @@ impl Base {
                 *place = rank;
             }
         }
-        self.order = Words::from(order);
-        self.ranks = Words::from(ranks);
+        self.order = Words::settled(order);
+        self.ranks = Words::settled(ranks);
     }
 
     fn name(&self, node: NodeId) -> Option<(TypeId, &[u8])> {

@@ -39,7 +39,16 @@ impl NameIndex {
                 }
             }
         }
-        Self { seed, buckets: Words::from(words) }
+        Self { seed, buckets: Words::settled(words) }
+    }
+
+    /// The first node whose byte fits, if any: the right one, nearly always, if there is one.
+    #[inline]
+    pub(crate) fn guess(&self, hash: u64) -> Option<NodeId> {
+        let words = self.buckets.as_slice();
+        let line: &[u32; BUCKET] = words.get(place(hash, words.len() / BUCKET) * BUCKET..)?.first_chunk()?;
+        let [nodes @ .., t0, t1, t2, _] = line;
+        nodes.get((fitting([*t0, *t1, *t2], tag(hash)).trailing_zeros() / 8) as usize).copied().map(NodeId)
     }
 
     /// The node of which `is_it` says that it has the name with this hash.

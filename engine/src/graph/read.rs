@@ -28,6 +28,19 @@ impl Graph {
         self.core.find(type_id, id)
     }
 
+    /// The nodes of two names: [`Graph::find`] for both at once.
+    #[inline]
+    pub(crate) fn find_both(&self, names: [(TypeId, &str); 2]) -> [Option<NodeId>; 2] {
+        let core = &*self.core;
+        let found = core.base.find_both(names.map(|(type_id, id)| (type_id, id.as_bytes())));
+        if core.new_nodes.is_empty() {
+            return found;
+        }
+        let ([a, b], [found_a, found_b]) = (names, found);
+        let new = |(type_id, id)| core.new_nodes.get(&super::nodes::Place { type_id, id }).copied();
+        [found_a.or_else(|| new(a)), found_b.or_else(|| new(b))]
+    }
+
     /// The type and the id of a node.
     pub(crate) fn name(&self, node: NodeId) -> Option<(TypeId, &str)> {
         self.core.name(node)

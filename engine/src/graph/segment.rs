@@ -50,9 +50,7 @@ impl Segment {
     /// The record of a node of this segment. O(1).
     #[inline]
     pub(crate) fn record(&self, node: NodeId) -> Option<Record<'_>> {
-        let place = (node.0 & ((1 << SEGMENT_BITS) - 1)) as usize;
-        let begin = *self.offsets.as_slice().get(place)?;
-        Record::read(self.records.as_slice().get(begin as usize..)?)
+        Record::read(self.records.as_slice().get(self.begin(node)?..)?)
     }
 
     /// Adds what it takes to accounts.
@@ -74,16 +72,30 @@ impl Segment {
         accounts.revisions_bytes += 4 * (self.edges + self.revisions.len());
     }
 
+    /// Where the record of a node begins.
+    #[inline]
+    pub(crate) fn begin(&self, node: NodeId) -> Option<usize> {
+        self.offsets.as_slice().get((node.0 & ((1 << SEGMENT_BITS) - 1)) as usize).map(|begin| *begin as usize)
+    }
+
     /// Whether a node of this segment has this type and id. O(1).
     #[inline]
     pub(crate) fn is_named(&self, node: NodeId, type_id: TypeId, id: &[u8]) -> bool {
-        let place = (node.0 & ((1 << SEGMENT_BITS) - 1)) as usize;
-        let Some(begin) = self.offsets.as_slice().get(place) else { return false };
-        let Some((first, name)) = self.records.as_slice().get(*begin as usize..).and_then(|words| words.split_first()) else { return false };
-        let len = (*first >> 16) as usize;
-        *first & 0xFFFF == u32::from(type_id.0)
+        let Some(begin) = self.begin(node) else { return false };
+        self.records.get(begin).is_some_and(|first| self.is_named_at(begin, first, type_id, id))
+    }
+
+    /// Whether the record that begins there, with that word, has this type and id.
+    #[inline]
+    pub(crate) fn is_named_at(&self, begin: usize, first: u32, type_id: TypeId, id: &[u8]) -> bool {
+        let len = (first >> 16) as usize;
+        first & 0xFFFF == u32::from(type_id.0)
             && len == id.len()
-            && name.get(..len.div_ceil(4)).is_some_and(|name| bytemuck::cast_slice::<u32, u8>(name).get(..len) == Some(id))
+            && self
+                .records
+                .as_slice()
+                .get(begin + 1..begin + 1 + len.div_ceil(4))
+                .is_some_and(|name| bytemuck::cast_slice::<u32, u8>(name).get(..len) == Some(id))
     }
 
     /// The qualifier at a place that a run names.

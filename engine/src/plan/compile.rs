@@ -22,6 +22,9 @@ const MAX_OPERATIONS: usize = 500_000;
 /// Up to so many operations a plan is not large.
 const SMALL: usize = 64;
 
+/// Lists of operations by plan and kind of subject, at most. A schema with more has its operations looked through each time.
+const MAX_LISTS: usize = 1 << 16;
+
 /// The plans of a schema, all of whose names the vocabulary has. O(schema log schema), and of arrows up to [`MAX_OPERATIONS`].
 pub(crate) fn compile(schema: &Schema, vocabulary: &Vocabulary) -> Plans {
     let (plans, groups, classes) = (Plans::default(), BTreeSet::new(), BTreeMap::new());
@@ -39,6 +42,12 @@ pub(crate) fn compile(schema: &Schema, vocabulary: &Vocabulary) -> Plans {
     find_tangles(&mut plans.plans, &components);
     let kinds: BTreeMap<_, _> = plans.kinds.iter().map(|(key, id)| (*key, *id)).collect();
     find_reach(&mut plans.plans, &components, vocabulary, &kinds);
+    if plans.plans.len().saturating_mul(kinds.len()) <= MAX_LISTS {
+        for plan in &mut plans.plans {
+            let reaching = |kind| (0_u32..).zip(&plan.ops).filter(move |(_, (_, reach))| reach.has(kind)).map(|(place, _)| place).collect();
+            plan.by_kind = (0..).map(KindId).take(kinds.len()).map(reaching).collect();
+        }
+    }
     plans
 }
 

@@ -110,7 +110,9 @@ impl<'a> Sight<'a> {
 
     /// The nodes of two objects; what nothing names has a number that nothing has, the same for the same object.
     pub(crate) fn both(&self, a: (TypeId, &str), b: (TypeId, &str)) -> (NodeId, NodeId) {
-        let (first, second) = (self.find(a.0, a.1), self.find(b.0, b.1));
+        let [first, second] = self.graph.find_both([a, b]);
+        let brought = |(type_id, id)| self.extra?.find(type_id, id);
+        let (first, second) = (first.or_else(|| brought(a)), second.or_else(|| brought(b)));
         let nobody = NodeId::MAX;
         let first = first.unwrap_or(nobody);
         (first, second.unwrap_or(if a == b { first } else { NodeId(nobody.0 - 1) }))

@@ -20,6 +20,9 @@ type Atom = (PlanId, NodeId);
 /// Up to this many atoms are compared one by one.
 const FEW: usize = 24;
 
+/// So many edges are followed between two looks at the deadline.
+const LOOKS: usize = 256;
+
 /// An edge with a caveat, to be looked at when there is no other way.
 struct Deferred {
     qualifier: Arc<Qualifier>,
@@ -127,10 +130,7 @@ impl<'a> Walk<'a> {
             return Ok(false);
         }
         let edges = self.world.edges(Direction::Forward, node);
-        for (place, (op, reach)) in plan.ops.iter().enumerate() {
-            if !reach.has(asked.kind_id) {
-                continue;
-            }
+        for (place, op) in plan.ops(asked.kind_id) {
             front.spent += 1;
             let holds = match op {
                 Op::Itself(relation) => asked.kind == Kind::Userset(*relation) && asked.node == node,
@@ -173,16 +173,27 @@ impl<'a> Walk<'a> {
     }
 
     fn follow(&mut self, edges: &Edges<'a>, class: ClassId, plan: PlanId, front: &mut Front) -> Result<(), Stopped> {
-        let mut outcome = Ok(());
         let Self { world, looks, .. } = self;
-        world.each(edges, class, |other, standing| {
+        let (plain, more) = world.plain(edges, class);
+        front.spent += plain.len() as u64;
+        // One node can have very many edges.
+        for part in plain.chunks(LOOKS) {
+            looks.take(part.len() as u64)?;
+            for other in part {
+                front.push((plan, NodeId(*other)));
+            }
+        }
+        if !more {
+            return Ok(());
+        }
+        let mut outcome = Ok(());
+        world.each_more(edges, class, &mut |other, standing| {
             front.spent += 1;
             match standing {
                 Standing::Counts => front.push((plan, other)),
                 Standing::Not => {}
                 Standing::If(qualifier) => front.deferred.push(Deferred { qualifier, then: Some((plan, other)) }),
             }
-            // One node can have very many edges.
             outcome = looks.take(1);
             if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });

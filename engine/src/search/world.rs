@@ -77,9 +77,29 @@ impl<'a> World<'a> {
         Edges { node, direction, touched: self.sight.is_touched(direction, node), runs }
     }
 
-    /// Visits the other ends of edges of one class that may count, and says how.
+    /// The other ends of plain edges of one class, where they count and the base alone knows, and whether [`World::each_more`] has
+    /// others.
     #[inline]
-    pub(super) fn each(&self, edges: &Edges<'a>, class: ClassId, mut visit: impl FnMut(NodeId, Standing) -> ControlFlow<()>) {
+    pub(super) fn plain(&self, edges: &Edges<'a>, class: ClassId) -> (&'a [u32], bool) {
+        if edges.touched {
+            return (&[], true);
+        }
+        let (mut plain, mut more): (&[u32], bool) = (&[], false);
+        for run in edges.runs {
+            if run.class == class {
+                if run.qualified {
+                    more = true;
+                } else if self.plans.rule(class).is_some_and(|rule| rule.plain) {
+                    plain = run.ends;
+                }
+            }
+        }
+        (plain, more)
+    }
+
+    /// Visits the other ends of edges of one class that may count and are not in [`World::plain`], and says how they stand.
+    #[inline(never)]
+    pub(super) fn each_more(&self, edges: &Edges<'a>, class: ClassId, visit: &mut dyn FnMut(NodeId, Standing) -> ControlFlow<()>) {
         let node = edges.node;
         let ends = |other| match edges.direction {
             Direction::Forward => (node, other),
@@ -96,13 +116,47 @@ impl<'a> World<'a> {
             let _ = self.sight.each_end(edges.direction, node, class, on_end);
             return;
         }
-        for run in edges.runs.filter(|run| run.class == class) {
+        for run in edges.runs.filter(|run| run.class == class && run.qualified) {
             for (at, other) in run.ends.iter().enumerate() {
                 if on_end(NodeId(*other), Found::Stored(image(&run, at))).is_break() {
                     return;
                 }
             }
         }
+    }
+
+    /// Visits the other ends of all edges of one class that may count, and says how they stand.
+    #[inline]
+    pub(super) fn each(&self, edges: &Edges<'a>, class: ClassId, mut visit: impl FnMut(NodeId, Standing) -> ControlFlow<()>) {
+        let (plain, more) = self.plain(edges, class);
+        for other in plain {
+            if visit(NodeId(*other), Standing::Counts).is_break() {
+                return;
+            }
+        }
+        if more {
+            self.each_more(edges, class, &mut visit);
+        }
+    }
+
+    /// How an edge forward to one subject stands.
+    #[inline]
+    pub(super) fn one(&self, edges: &Edges<'a>, class: ClassId, subject: NodeId) -> Standing {
+        let object = edges.node;
+        if edges.touched {
+            return match self.sight.edge(object, class, subject) {
+                Some(found) => self.standing(object, class, subject, found),
+                None => Standing::Not,
+            };
+        }
+        for run in edges.runs {
+            if run.class == class
+                && let Some(at) = run.find(subject)
+            {
+                return self.standing(object, class, subject, Found::Stored(image(&run, at)));
+            }
+        }
+        Standing::Not
     }
 
     /// Whether there is any group that may be nested otherwise than the index has it.
@@ -117,26 +171,7 @@ impl<'a> World<'a> {
         self.sight.graph.is_nested_anew(node) || self.sight.extra.is_some_and(|extra| extra.names(Direction::Backward, node))
     }
 
-    /// How an edge forward to one subject stands.
-    #[inline]
-    pub(super) fn one(&self, edges: &Edges<'a>, class: ClassId, subject: NodeId) -> Standing {
-        let object = edges.node;
-        if edges.touched {
-            return match self.sight.edge(object, class, subject) {
-                Some(found) => self.standing(object, class, subject, found),
-                None => Standing::Not,
-            };
-        }
-        for run in edges.runs.filter(|run| run.class == class) {
-            if let Some(at) = run.find(subject) {
-                return self.standing(object, class, subject, Found::Stored(image(&run, at)));
-            }
-        }
-        Standing::Not
-    }
-
     /// Whether an edge counts at this time under this schema.
-    #[inline]
     fn standing(&self, object: NodeId, class: ClassId, subject: NodeId, found: Found<'_>) -> Standing {
         let Some(rule) = self.plans.rule(class) else { return Standing::Not };
         if matches!(found, Found::Stored(Image::Plain) | Found::Brought(None)) {

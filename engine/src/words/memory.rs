@@ -53,3 +53,30 @@ impl std::fmt::Debug for AlignedBytes {
         f.debug_struct("AlignedBytes").field("bytes", &self.bytes).finish_non_exhaustive()
     }
 }
+
+/// Memory from the system itself, in large pages where it has them.
+pub(super) struct LargePages(memmap2::MmapMut);
+
+impl LargePages {
+    /// Below this a large page would be mostly empty.
+    const MIN_BYTES: usize = 1 << 20;
+
+    /// A copy; `None`: it is too small for that, or the system refuses.
+    pub(super) fn copy_of(bytes: &[u8]) -> Option<Self> {
+        if bytes.len() < Self::MIN_BYTES {
+            return None;
+        }
+        let mut memory = memmap2::MmapMut::map_anon(bytes.len()).ok()?;
+        #[cfg(target_os = "linux")]
+        // A wish: a system without large pages says no, and the memory is as good as any.
+        let _ = memory.advise(memmap2::Advice::HugePage);
+        memory.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        Some(Self(memory))
+    }
+}
+
+impl Bytes for LargePages {
+    fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}

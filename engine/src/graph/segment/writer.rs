@@ -75,10 +75,10 @@ impl SegmentWriter {
     pub(crate) fn finish(mut self) -> Segment {
         self.offsets.push(word(self.records.len()));
         Segment {
-            offsets: boxed(self.offsets),
-            records: boxed(self.records),
-            qualifiers: boxed(self.qualifiers),
-            revisions: boxed(self.revisions),
+            offsets: Words::settled(self.offsets),
+            records: Words::settled(self.records),
+            qualifiers: Words::settled(self.qualifiers),
+            revisions: Words::settled(self.revisions),
             edges: self.edges,
         }
     }
@@ -121,11 +121,6 @@ pub(crate) fn push_bytes(words: &mut Vec<u32>, bytes: &[u8]) {
         word.iter_mut().zip(chunk).for_each(|(to, from)| *to = *from);
         words.push(u32::from_ne_bytes(word));
     }
-}
-
-fn boxed(mut words: Vec<u32>) -> Words {
-    words.shrink_to_fit();
-    Words::from(words)
 }
 
 /// A length or place within one segment. Segments are cut long before 2^32 words.
