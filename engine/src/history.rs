@@ -157,9 +157,9 @@ impl History {
         if revision + 1 != self.oldest() {
             return Err(NotNext { head: self.oldest(), found: revision });
         }
-        self.older.push_front(Older { summary: previous.summary().clone(), changes });
         // The one before knows how the edges were before it; what is newer it has from the head.
         self.head = previous.earlier(self.head.summary().clone());
+        self.older.push_front(Older { summary: previous.into_summary(), changes });
         self.changes = self.changes.saturating_add(changes);
         self.trim();
         Ok(self.oldest() == revision)

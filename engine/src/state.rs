@@ -18,7 +18,6 @@ use imbl::OrdMap;
 use crate::digest::Digest;
 use crate::entry::{Body, Chain, Change, Entry, StoreId};
 use crate::graph::build::GraphBuilder;
-use crate::graph::vocabulary::Vocabulary;
 use crate::graph::{ChangeError, Graph};
 use crate::plan::Plans;
 use crate::schema_version::{SchemaVersion, WrittenSchema};
@@ -26,14 +25,16 @@ use crate::time::Timestamp;
 use crate::tuple::{Tuple, TupleKey};
 
 pub use accounts::Accounts;
-pub use error::{FoldError, SchemaLookupError};
+pub use error::{FoldError, PrepareError, SchemaLookupError};
 pub use rebuild::{Part, Rebuild};
+use schemas::KeptSchema;
 pub use shapes::{Shape, ShapeCounts};
 
 mod accounts;
 mod error;
 mod rebuild;
 mod scan;
+mod schemas;
 mod shapes;
 
 /// Where in a history a state is.
@@ -63,7 +64,7 @@ pub(crate) struct Summary {
     digest: Digest,
     tuples: usize,
     shapes: ShapeCounts,
-    schemas: OrdMap<u64, Arc<SchemaVersion>>,
+    schemas: OrdMap<u64, KeptSchema>,
 }
 
 impl Summary {
@@ -81,20 +82,6 @@ impl Summary {
     /// Where in the history this is.
     pub(crate) const fn position(&self) -> &Position {
         &self.position
-    }
-
-    fn latest_schema(&self) -> Option<&Arc<SchemaVersion>> {
-        self.schemas.get_max().map(|(_, schema)| schema)
-    }
-
-    fn add_schema(&mut self, schema: WrittenSchema) -> Result<&Arc<SchemaVersion>, FoldError> {
-        let expected = self.latest_schema().map_or(0, |schema| schema.version()) + 1;
-        let found = schema.text.version;
-        if found != expected {
-            return Err(FoldError::SchemaVersion { revision: schema.revision, expected, found });
-        }
-        self.digest = self.digest.with_schema(&schema.text);
-        Ok(self.schemas.entry(found).or_insert(Arc::new(SchemaVersion::new(schema))))
     }
 
     fn add(&mut self, tuple: &Tuple) {
@@ -118,12 +105,6 @@ impl Summary {
 fn seed(store: StoreId) -> u64 {
     let Chain([a, b, c, d, e, f, g, h, ..]) = Chain::genesis(store);
     u64::from_le_bytes([a, b, c, d, e, f, g, h])
-}
-
-/// Numbers all names that a schema has.
-fn learn(vocabulary: &mut Vocabulary, schema: &SchemaVersion) -> Result<(), FoldError> {
-    let Ok(compiled) = schema.schema() else { return Ok(()) };
-    vocabulary.learn(compiled).ok_or(FoldError::TooManyNames { revision: schema.revision })
 }
 
 /// A store at one revision. Cheap to clone.
@@ -167,6 +148,11 @@ impl State {
     /// What it is besides its tuples.
     pub(crate) const fn summary(&self) -> &Summary {
         &self.summary
+    }
+
+    /// What it is besides its tuples, without them.
+    pub(crate) fn into_summary(self) -> Summary {
+        self.summary
     }
 
     /// Its tuples.
@@ -254,7 +240,7 @@ impl State {
 
     /// The schema versions, oldest first.
     pub fn schemas(&self) -> impl DoubleEndedIterator<Item = &Arc<SchemaVersion>> {
-        self.summary.schemas.values()
+        self.summary.schemas.values().map(|kept| &kept.version)
     }
 
     /// The schema version in force: the latest, if there is any.
@@ -268,9 +254,7 @@ impl State {
     /// # Errors
     /// When the store has none, or not this one.
     pub fn schema(&self, version: Option<u64>) -> Result<&Arc<SchemaVersion>, SchemaLookupError> {
-        let latest = self.latest_schema().ok_or(SchemaLookupError::NoSchema)?;
-        let Some(version) = version else { return Ok(latest) };
-        self.summary.schemas.get(&version).ok_or(SchemaLookupError::Unknown { version, latest: latest.version() })
+        self.summary.schema(version).map(|kept| &kept.version)
     }
 
     /// The entry that would come next with this body: changes put in order, digest computed. O(changes log n).
@@ -286,7 +270,7 @@ impl State {
             Body::Schema(text) => Body::Schema(text),
         };
         let revision = self.revision() + 1;
-        let digest = self.digest_after(&body, revision, time, actor)?;
+        let digest = self.digest_after(&body, revision)?;
         Ok(Entry { store: self.store(), revision, time, actor: actor.to_owned(), request_id: request_id.to_owned(), body, digest })
     }
 
@@ -329,12 +313,15 @@ impl State {
             Body::Changes(changes) => changes.iter().try_for_each(|change| next.change(revision, change))?,
             Body::Schema(text) => {
                 let written = WrittenSchema { text: text.clone(), revision, time: entry.time, actor: entry.actor.clone() };
-                let schema = Arc::clone(next.summary.add_schema(written)?);
-                next.graph.learn(|vocabulary| learn(vocabulary, &schema))?;
+                let Self { summary, graph } = &mut next;
+                graph.learn(|vocabulary| summary.add_schema(written, vocabulary))?;
             }
         }
         next.summary.expect_digest(&entry.digest)?;
         next.graph.advance(revision);
+        if matches!(entry.body, Body::Schema(_)) {
+            next.index_groups_in_force();
+        }
         next.summary.position = Position { revision, time: entry.time, chain: self.position().chain.after(encoded) };
         Ok(next)
     }
@@ -374,13 +361,12 @@ impl State {
     }
 
     /// The digest after a body.
-    fn digest_after(&self, body: &Body, revision: u64, time: Timestamp, actor: &str) -> Result<Digest, FoldError> {
+    fn digest_after(&self, body: &Body, revision: u64) -> Result<Digest, FoldError> {
         let changes = match body {
             Body::Changes(changes) => changes,
             Body::Schema(text) => {
-                let mut summary = self.summary.clone();
-                summary.add_schema(WrittenSchema { text: text.clone(), revision, time, actor: actor.to_owned() })?;
-                return Ok(summary.digest);
+                self.summary.expect_schema(text, revision)?;
+                return Ok(self.summary.digest.with_schema(text));
             }
         };
         let mut digest = self.summary.digest;
@@ -431,8 +417,7 @@ impl Loading {
         let mut summary = Summary { position, ..Summary::genesis(store) };
         let mut builder = GraphBuilder::default();
         for schema in schemas {
-            let schema = summary.add_schema(schema)?;
-            learn(builder.vocabulary_mut(), schema)?;
+            summary.add_schema(schema, builder.vocabulary_mut())?;
         }
         Ok(Self { summary, builder })
     }
@@ -454,7 +439,9 @@ impl Loading {
         let Self { summary, builder } = self;
         summary.expect_digest(digest)?;
         let graph = builder.finish(summary.position.revision, seed(summary.store));
-        Ok(State { summary, graph })
+        let mut state = State { summary, graph };
+        state.index_groups_in_force();
+        Ok(state)
     }
 }
 

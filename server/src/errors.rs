@@ -311,7 +311,7 @@ fn told_write_schema(error: &SchemaWriteError) -> Told {
 fn told_eval(error: &EvalError) -> Told {
     let told = |status| Told::new(status, error.code(), error.help().unwrap_or_default());
     match error {
-        EvalError::Unknown(_) => told(Code::InvalidArgument),
+        EvalError::Unknown(_) | EvalError::Question(_) => told(Code::InvalidArgument),
         EvalError::Stopped(Stopped::Budget { .. }) => {
             Told::new(Code::ResourceExhausted, error.code(), "ask for less at once, or raise `evaluation_steps` of the server")
         }

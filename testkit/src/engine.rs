@@ -24,7 +24,7 @@ pub const STORE: StoreId = StoreId([7; 16]);
 /// The most changes of one entry.
 const ENTRY: usize = 500;
 
-/// The plain evaluator over a state.
+/// The evaluators over a state: checks by the one that serves, which must come to what the plain one does; all else by the plain one.
 #[derive(Debug, Clone, Copy)]
 pub struct Engine;
 
@@ -174,11 +174,23 @@ fn admitted(schema: &Schema, text: &str) -> Result<Tuple, Failure> {
     admit(schema, &tuple).map_err(|error| refused(&error))
 }
 
+/// What comes with a question.
+struct Asked {
+    time: Timestamp,
+    context: Context,
+    contextual: Vec<Tuple>,
+}
+
 impl Engine {
-    fn ask<T>(store: &EngineStore, ask: &Ask<'_>, question: impl FnOnce(&Evaluator<'_>) -> Result<T, Failure>) -> Result<T, Failure> {
-        let time: Timestamp = ask.at.parse().map_err(|error| failure("time", &format!("{error:?}")))?;
+    fn read(store: &EngineStore, ask: &Ask<'_>) -> Result<Asked, Failure> {
+        let time = ask.at.parse().map_err(|error| failure("time", &format!("{error:?}")))?;
         let context = context_from_json_object(&Value::Object(ask.context.clone())).map_err(|error| failure(error.code(), &error))?;
         let contextual = ask.with.iter().map(|text| admitted(&store.schema, text)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Asked { time, context, contextual })
+    }
+
+    fn ask<T>(store: &EngineStore, ask: &Ask<'_>, question: impl FnOnce(&Evaluator<'_>) -> Result<T, Failure>) -> Result<T, Failure> {
+        let Asked { time, context, contextual } = Self::read(store, ask)?;
         let view = Overlay::new(&store.state, contextual);
         question(&Evaluator::new(&store.schema, &view, time, &context))
     }
@@ -216,7 +228,15 @@ impl Decider for Engine {
 
     fn check(&self, store: &EngineStore, ask: &Ask<'_>) -> Result<Decided, Failure> {
         let key: TupleKey = parse!(ask.text)?;
-        Self::ask(store, ask, |evaluator| evaluator.check(&key).map_err(|error| failed(&error)).map(decided))
+        let Asked { time, context, contextual } = Self::read(store, ask)?;
+        let prepared = store.prepared();
+        let served = prepared.evaluator(time, &context).with_contextual(&contextual).check(&key);
+        let view = Overlay::new(&store.state, contextual);
+        let plain = Evaluator::new(&store.schema, &view, time, &context).check(&key);
+        if served != plain {
+            return Err(failure("contradiction", &format!("by search {served:?}, by the circuit {plain:?}")));
+        }
+        served.map_err(|error| failed(&error)).map(decided)
     }
 
     fn list_objects(&self, store: &EngineStore, ask: &Ask<'_>) -> Result<Vec<ListedItem>, Failure> {

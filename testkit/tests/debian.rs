@@ -8,10 +8,13 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use dhow_engine::eval::{Decision, Evaluator};
+use dhow_engine::search::Prepared;
 use dhow_engine::state::State;
 use dhow_engine::time::Timestamp;
+use dhow_engine::tuple::TupleKey;
 use dhow_engine::validate::admit;
 use dhow_schema::value::Context;
 use dhow_testkit::debian::{Package, SCHEMA, STATUS_FILE, needs, packages};
@@ -21,6 +24,7 @@ struct Machine {
     packages: std::collections::BTreeMap<String, Package>,
     schema: dhow_schema::ir::Schema,
     state: State,
+    prepared: Prepared,
 }
 
 fn machine() -> Option<Machine> {
@@ -33,14 +37,18 @@ fn machine() -> Option<Machine> {
     let tuples = packages.values().flat_map(Package::tuples);
     let tuples = tuples.map(|text| admit(&schema, &text.parse().unwrap()).unwrap_or_else(|error| panic!("{text}: {error}")));
     let state = state_of(tuples.collect());
+    let prepared = Prepared::new(&state, Arc::new(schema.clone())).unwrap();
     eprintln!("{} packages, {} tuples", packages.len(), state.len());
-    Some(Machine { packages, schema, state })
+    Some(Machine { packages, schema, state, prepared })
 }
 
 impl Machine {
     fn allowed(&self, question: &str) -> bool {
         let context = Context::new();
-        match Evaluator::new(&self.schema, &self.state, Timestamp::MIN, &context).check(&question.parse().unwrap()) {
+        let question: TupleKey = question.parse().unwrap();
+        let plain = Evaluator::new(&self.schema, &self.state, Timestamp::MIN, &context).check(&question);
+        assert_eq!(self.prepared.evaluator(Timestamp::MIN, &context).check(&question), plain, "{question}");
+        match plain {
             Ok(Decision::Allowed) => true,
             Ok(Decision::Denied) => false,
             other => panic!("{question}: {other:?}"),

@@ -1,23 +1,36 @@
 //! From a schema to plans.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
-use dhow_schema::ir::{Definition, Name, Quantifier, Relation, RelationKind, Rewrite, Schema, SubjectShape};
+use dhow_schema::ir::{Definition, Name, Quantifier, Relation, RelationKind, Rewrite, Schema, SubjectShape, SubjectType};
 
-use super::order::{find_reach, find_tangles};
+use super::order::{components, find_reach, find_tangles};
 use super::{AskedKind, Expr, GroupClass, KindId, Op, Plan, PlanId, Plans, Reach, Rule};
 use crate::graph::ids::{ClassId, RelationId, TypeId};
 use crate::graph::nesting::NestingClass;
 use crate::graph::vocabulary::{Class, Kind, Vocabulary};
 
+/// How many operations a plan may have before what it is computed from is no longer written out in it: what many relations are computed
+/// from would be written out in all of them.
+const MAX_WRITTEN_OUT: usize = 32;
+
+/// How many operations all plans of a schema may have before large ones are no longer made, and decided by the circuit. An arrow has an
+/// operation for each type that it can lead to, so that a hostile schema could ask for the square of its length.
+const MAX_OPERATIONS: usize = 500_000;
+
+/// Up to so many operations a plan is not large.
+const SMALL: usize = 64;
+
 /// Lists of operations by plan and kind of subject, at most. A schema with more has its operations looked through each time.
 const MAX_LISTS: usize = 1 << 16;
 
-/// The plans of a schema, all of whose names the vocabulary has. O(schema²) at worst, where everything is computed from everything.
+/// The plans of a schema, all of whose names the vocabulary has. O(schema log schema), and of arrows up to [`MAX_OPERATIONS`].
 pub(crate) fn compile(schema: &Schema, vocabulary: &Vocabulary) -> Plans {
-    let mut compiler = Compiler { schema, vocabulary, plans: Plans::default(), groups: BTreeSet::new() };
+    let (plans, groups, classes) = (Plans::default(), BTreeSet::new(), BTreeMap::new());
+    let mut compiler = Compiler { schema, vocabulary, plans, classes, groups, operations: 0, is_cut: false };
     compiler.number();
-    compiler.rules();
+    compiler.find_classes();
     compiler.find_groups();
     for definition in schema.definitions.values() {
         for relation in definition.relations.values() {
@@ -25,9 +38,10 @@ pub(crate) fn compile(schema: &Schema, vocabulary: &Vocabulary) -> Plans {
         }
     }
     let mut plans = compiler.plans;
-    find_tangles(&mut plans.plans);
+    let components = components(&plans.plans);
+    find_tangles(&mut plans.plans, &components);
     let kinds: BTreeMap<_, _> = plans.kinds.iter().map(|(key, id)| (*key, *id)).collect();
-    find_reach(&mut plans.plans, vocabulary, &kinds);
+    find_reach(&mut plans.plans, &components, vocabulary, &kinds);
     if plans.plans.len().saturating_mul(kinds.len()) <= MAX_LISTS {
         for plan in &mut plans.plans {
             let reaching = |kind| (0_u32..).zip(&plan.ops).filter(move |(_, (_, reach))| reach.has(kind)).map(|(place, _)| place).collect();
@@ -41,9 +55,17 @@ struct Compiler<'a> {
     schema: &'a Schema,
     vocabulary: &'a Vocabulary,
     plans: Plans,
+    /// The classes that a relation's tuples can be of, in the order of the schema, each once.
+    classes: BTreeMap<(TypeId, RelationId), Classes>,
     /// Relations whose members are found by going up from the subject.
     groups: BTreeSet<(TypeId, RelationId)>,
+    /// How many there are so far.
+    operations: usize,
+    /// Whether the plan that is being made would be too large, and is not whole.
+    is_cut: bool,
 }
+
+type Classes = Rc<[(ClassId, Class)]>;
 
 /// Where a rewrite stands.
 #[derive(Clone, Copy)]
@@ -70,7 +92,7 @@ impl<'a> Compiler<'a> {
     }
 
     fn kind(&mut self, type_id: TypeId, kind: Kind, type_name: &Name, name: &Name) {
-        let kind_id = KindId(u32::try_from(self.plans.kinds.len()).unwrap_or(u32::MAX));
+        let kind_id = KindId(u32::try_from(self.plans.kinds.len()).unwrap_or(u32::MAX) % KindId::MAX);
         self.plans.kinds.insert((type_id, kind), kind_id);
         self.plans.subjects.insert(type_name.clone(), name.clone(), AskedKind { type_id, kind, kind_id });
     }
@@ -81,69 +103,59 @@ impl<'a> Compiler<'a> {
         id
     }
 
-    /// The classes that a relation's tuples can be of, in the order of the schema, each once.
-    fn classes(&self, type_id: TypeId, relation: &Relation) -> Vec<(ClassId, Class)> {
-        let mut classes = Vec::new();
-        for direct in &relation.direct {
-            let class = || {
-                let kind = match &direct.shape {
-                    SubjectShape::Object => Kind::Object,
-                    SubjectShape::Wildcard => Kind::Wildcard,
-                    SubjectShape::Userset(name) => Kind::Userset(self.vocabulary.relation_id(name)?),
-                };
-                let relation = self.vocabulary.relation_id(&relation.name)?;
-                let subject_type = self.vocabulary.type_id(&direct.object_type)?;
-                let class = Class { object_type: type_id, relation, subject_type, kind };
-                Some((self.vocabulary.class_id(&class)?, class))
-            };
-            if let Some(class) = class()
-                && !classes.contains(&class)
-            {
-                classes.push(class);
-            }
-        }
-        classes
-    }
-
-    fn rules(&mut self) {
+    /// Finds the classes of every relation, and which of their edges count.
+    fn find_classes(&mut self) {
         for definition in self.schema.definitions.values() {
             let Some(type_id) = self.vocabulary.type_id(&definition.name) else { continue };
             for relation in definition.relations.values() {
-                for (id, class) in self.classes(type_id, relation) {
-                    if class.kind == Kind::Wildcard && !self.plans.wildcards.contains(&class.subject_type) {
-                        self.plans.wildcards.push(class.subject_type);
+                let Some(relation_id) = self.vocabulary.relation_id(&relation.name) else { continue };
+                let (mut classes, mut known) = (Vec::new(), BTreeSet::new());
+                for direct in &relation.direct {
+                    let Some((id, class)) = self.class(type_id, relation_id, direct) else { continue };
+                    if known.insert(id) {
+                        classes.push((id, class));
                     }
-                    let place = id.0 as usize;
-                    if self.plans.rules.len() <= place {
-                        self.plans.rules.resize(place + 1, Rule::default());
-                    }
-                    let Some(rule) = self.plans.rules.get_mut(place) else { continue };
-                    for direct in &relation.direct {
-                        let shape = match class.kind {
-                            Kind::Object => direct.shape == SubjectShape::Object,
-                            Kind::Wildcard => direct.shape == SubjectShape::Wildcard,
-                            Kind::Userset(of) => match &direct.shape {
-                                SubjectShape::Userset(name) => self.vocabulary.relation_id(name) == Some(of),
-                                SubjectShape::Object | SubjectShape::Wildcard => false,
-                            },
-                        };
-                        if !shape || self.vocabulary.type_id(&direct.object_type) != Some(class.subject_type) {
-                            continue;
-                        }
-                        if direct.caveat.is_none() && !direct.expiration {
-                            rule.plain = true;
-                        } else {
-                            rule.qualified.push((direct.caveat.clone(), direct.expiration));
-                        }
-                    }
+                    self.rule(id, direct);
                 }
+                self.classes.insert((type_id, relation_id), classes.into());
             }
         }
+        let of_wildcards = self.classes.values().flat_map(|classes| classes.iter()).filter(|(_, class)| class.kind == Kind::Wildcard);
+        let wildcards: BTreeSet<TypeId> = of_wildcards.map(|(_, class)| class.subject_type).collect();
+        self.plans.wildcards = wildcards.into_iter().collect();
+    }
+
+    fn class(&self, object_type: TypeId, relation: RelationId, direct: &SubjectType) -> Option<(ClassId, Class)> {
+        let kind = match &direct.shape {
+            SubjectShape::Object => Kind::Object,
+            SubjectShape::Wildcard => Kind::Wildcard,
+            SubjectShape::Userset(name) => Kind::Userset(self.vocabulary.relation_id(name)?),
+        };
+        let class = Class { object_type, relation, subject_type: self.vocabulary.type_id(&direct.object_type)?, kind };
+        Some((self.vocabulary.class_id(&class)?, class))
+    }
+
+    fn rule(&mut self, class: ClassId, direct: &SubjectType) {
+        let place = class.0 as usize;
+        if self.plans.rules.len() <= place {
+            self.plans.rules.resize(place + 1, Rule::default());
+        }
+        let Some(rule) = self.plans.rules.get_mut(place) else { return };
+        if direct.caveat.is_none() && !direct.expiration {
+            rule.plain = true;
+        } else {
+            rule.qualified.push((direct.caveat.clone(), direct.expiration));
+        }
+    }
+
+    fn classes(&self, type_id: TypeId, relation: &Relation) -> Classes {
+        let relation = self.vocabulary.relation_id(&relation.name);
+        relation.and_then(|relation| self.classes.get(&(type_id, relation))).map_or_else(|| Rc::new([]) as Classes, Rc::clone)
     }
 
     /// Which relations are groups: they hold tuples alone, and whatever usersets these name are groups as well. The greatest such set.
     fn find_groups(&mut self) {
-        let mut members: BTreeMap<(TypeId, RelationId), Vec<(ClassId, Class)>> = BTreeMap::new();
+        let mut members: BTreeMap<(TypeId, RelationId), Classes> = BTreeMap::new();
         for definition in self.schema.definitions.values() {
             let Some(type_id) = self.vocabulary.type_id(&definition.name) else { continue };
             for relation in definition.relations.values() {
@@ -153,25 +165,29 @@ impl<'a> Compiler<'a> {
                 }
             }
         }
-        loop {
-            let known: BTreeSet<(TypeId, RelationId)> = members.keys().copied().collect();
-            let sound = |classes: &[(ClassId, Class)]| {
-                classes.iter().all(|(_, class)| match class.kind {
-                    Kind::Userset(relation) => known.contains(&(class.subject_type, relation)),
-                    Kind::Object | Kind::Wildcard => true,
-                })
-            };
-            members.retain(|_, classes| sound(classes));
-            if members.len() == known.len() {
-                self.groups = known;
-                break;
+        // Whatever takes a userset that is no group is none, and so on.
+        let (mut takers, mut none) = (BTreeMap::<_, Vec<_>>::new(), Vec::new());
+        for (group, classes) in &members {
+            for (_, class) in classes.iter() {
+                let Kind::Userset(relation) = class.kind else { continue };
+                let taken = (class.subject_type, relation);
+                takers.entry(taken).or_default().push(*group);
+                if !members.contains_key(&taken) {
+                    none.push(*group);
+                }
             }
         }
+        while let Some(group) = none.pop() {
+            if members.remove(&group).is_some() {
+                none.extend(takers.remove(&group).unwrap_or_default());
+            }
+        }
+        self.groups = members.keys().copied().collect();
         // Only those that somebody names as a userset need be found from below.
         let named: BTreeSet<(TypeId, RelationId)> = self.named_usersets();
         self.groups.retain(|group| named.contains(group));
         for group in &self.groups {
-            for (class, Class { subject_type, kind, relation, .. }) in members.get(group).into_iter().flatten() {
+            for (class, Class { subject_type, kind, relation, .. }) in members.get(group).into_iter().flat_map(|classes| classes.iter()) {
                 self.plans.groups.push(GroupClass { class: *class, subject_type: *subject_type, kind: *kind, relation: *relation });
             }
         }
@@ -207,14 +223,15 @@ impl<'a> Compiler<'a> {
 
     fn fill(&mut self, id: PlanId, mut ops: Vec<Op>) {
         ops.sort_by_key(cost);
-        let mut once: Vec<(Op, Reach)> = Vec::with_capacity(ops.len());
-        for op in ops {
-            if !once.iter().any(|(known, _)| *known == op) {
-                once.push((op, Reach::default()));
-            }
-        }
-        if let Some(plan) = self.plans.plans.get_mut(id.0 as usize) {
-            plan.ops = once;
+        let mut known = hashbrown::HashSet::with_capacity_and_hasher(ops.len(), foldhash::fast::FixedState::default());
+        ops.retain(|op| known.insert(op.clone()));
+        let weight: usize = ops.iter().map(Op::weight).sum();
+        let Some(plan) = self.plans.plans.get_mut(id.0 as usize) else { return };
+        if std::mem::take(&mut self.is_cut) || weight > SMALL && self.operations + weight > MAX_OPERATIONS {
+            plan.tangled = true;
+        } else {
+            self.operations += weight;
+            plan.ops = ops.into_iter().map(|op| (op, Reach::default())).collect();
         }
     }
 
@@ -244,12 +261,20 @@ impl<'a> Compiler<'a> {
     ) {
         let mut open = vec![(relation, rewrite)];
         while let Some((relation, rewrite)) = open.pop() {
+            if ops.len() > SMALL && self.operations + ops.len() > MAX_OPERATIONS {
+                self.is_cut = true;
+                return;
+            }
             match rewrite {
                 Rewrite::Direct => self.direct(place.type_id, relation, ops),
                 Rewrite::Computed(name) => {
                     let Some(id) = self.vocabulary.relation_id(name) else { continue };
                     let Some(computed) = place.definition.relations.get(name) else { continue };
-                    if !is_union(&computed.rewrite) {
+                    let is_large = ops.len() + computed.direct.len() > MAX_WRITTEN_OUT;
+                    if is_large && written_out.contains(&id) {
+                        continue;
+                    }
+                    if is_large || !is_union(&computed.rewrite) {
                         ops.extend(self.plans.named(place.type_id, id).map(Op::Same));
                     } else if written_out.insert(id) {
                         ops.push(Op::Itself(id));
@@ -290,7 +315,7 @@ impl<'a> Compiler<'a> {
     }
 
     fn direct(&self, type_id: TypeId, relation: &Relation, ops: &mut Vec<Op>) {
-        for (id, class) in self.classes(type_id, relation) {
+        for (id, class) in self.classes(type_id, relation).iter().copied() {
             ops.push(Op::Named(id));
             match class.kind {
                 Kind::Object => {}

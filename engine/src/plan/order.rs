@@ -6,7 +6,7 @@ use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 
 use super::{Expr, KindId, Op, Plan, PlanId, Reach};
-use crate::graph::ids::TypeId;
+use crate::graph::ids::{RelationId, TypeId};
 use crate::graph::vocabulary::{Kind, Vocabulary};
 
 /// Expressions within expressions, at most: an evaluation goes that deep on the call stack. A schema with more has a circuit do it.
@@ -24,6 +24,22 @@ impl Op {
         }
     }
 
+    /// How much there is to it.
+    pub(super) fn weight(&self) -> usize {
+        match self {
+            Self::Expr(Expr::All(classes)) => 1 + classes.len(),
+            Self::Expr(Expr::And(plans)) => 1 + plans.len(),
+            Self::Expr(Expr::Minus(..))
+            | Self::Itself(_)
+            | Self::Object
+            | Self::Named(_)
+            | Self::Wildcard(_)
+            | Self::Group { .. }
+            | Self::Same(_)
+            | Self::Follow { .. } => 1,
+        }
+    }
+
     const fn is_expression(&self) -> bool {
         match self {
             Self::Expr(_) => true,
@@ -38,8 +54,8 @@ impl Op {
     }
 }
 
-/// Finds the plans that are defined through themselves by way of an expression, or have expressions too deep in each other.
-pub(super) fn find_tangles(plans: &mut [Plan]) {
+/// The plans in groups that need each other, each group behind those that it needs. O(plans + operations).
+pub(super) fn components(plans: &[Plan]) -> Vec<Vec<PlanId>> {
     let mut graph: DiGraph<(), ()> = DiGraph::new();
     plans.iter().for_each(|_| {
         graph.add_node(());
@@ -50,21 +66,25 @@ pub(super) fn find_tangles(plans: &mut [Plan]) {
             graph.add_edge(NodeIndex::new(place), node(needed), ());
         }
     }
-    let components = tarjan_scc(&graph);
+    let id = |node: NodeIndex| u32::try_from(node.index()).map(PlanId).ok();
+    tarjan_scc(&graph).into_iter().map(|members| members.into_iter().filter_map(id).collect()).collect()
+}
+
+/// Finds the plans that are defined through themselves by way of an expression, or have expressions too deep in each other.
+pub(super) fn find_tangles(plans: &mut [Plan], components: &[Vec<PlanId>]) {
     let mut component_of = vec![0; plans.len()];
     for (number, component) in components.iter().enumerate() {
         for member in component {
-            if let Some(place) = component_of.get_mut(member.index()) {
+            if let Some(place) = component_of.get_mut(member.0 as usize) {
                 *place = number;
             }
         }
     }
     let component = |id: PlanId| component_of.get(id.0 as usize).copied();
-    // Components come with what they need before them.
     let mut depths = vec![0; components.len()];
     for (number, members) in components.iter().enumerate() {
         let (mut depth, mut tangled) = (0, false);
-        for plan in members.iter().filter_map(|member| plans.get(member.index())) {
+        for plan in members.iter().filter_map(|member| plans.get(member.0 as usize)) {
             for (op, _) in &plan.ops {
                 for needed in op.needs().into_iter().filter_map(component) {
                     tangled |= op.is_expression() && needed == number;
@@ -79,55 +99,96 @@ pub(super) fn find_tangles(plans: &mut [Plan]) {
             *place = if tangled { 0 } else { depth };
         }
         for member in members {
-            if let Some(plan) = plans.get_mut(member.index()) {
-                plan.tangled = tangled;
+            if let Some(plan) = plans.get_mut(member.0 as usize) {
+                plan.tangled |= tangled;
             }
         }
     }
 }
 
-/// Finds what every plan can reach: the least fixpoint.
-pub(super) fn find_reach(plans: &mut [Plan], vocabulary: &Vocabulary, kinds: &BTreeMap<(TypeId, Kind), KindId>) {
-    let all: Vec<((TypeId, Kind), KindId)> = kinds.iter().map(|(key, id)| (*key, *id)).collect();
-    loop {
-        let reached: Vec<Reach> = plans.iter().map(|plan| plan.reach.clone()).collect();
-        let mut grown = false;
-        for plan in plans.iter_mut() {
-            for (op, reach) in &mut plan.ops {
-                match op {
-                    Op::Itself(relation) => {
-                        let own = |kind: &Kind| *kind == Kind::Userset(*relation);
-                        all.iter().filter(|((_, kind), _)| own(kind)).for_each(|(_, id)| reach.insert(*id));
-                    }
-                    Op::Object => all.iter().filter(|((_, kind), _)| *kind == Kind::Object).for_each(|(_, id)| reach.insert(*id)),
-                    Op::Named(class) => {
-                        if let Some(class) = vocabulary.class(*class)
-                            && let Some(id) = kinds.get(&(class.subject_type, class.kind))
-                        {
-                            reach.insert(*id);
-                        }
-                    }
-                    Op::Wildcard(class) => {
-                        if let Some(class) = vocabulary.class(*class)
-                            && let Some(id) = kinds.get(&(class.subject_type, Kind::Object))
-                        {
-                            reach.insert(*id);
-                        }
-                    }
-                    Op::Group { .. } | Op::Same(_) | Op::Follow { .. } | Op::Expr(_) => {
-                        // A subtracted part cannot make anything hold, but what it reaches is in the way of knowing that nothing does.
-                        for needed in op.needs() {
-                            if let Some(more) = reached.get(needed.0 as usize) {
-                                reach.extend(more);
-                            }
-                        }
-                    }
+/// Finds what every plan can reach. Those that need each other reach the same. O(operations).
+pub(super) fn find_reach(
+    plans: &mut [Plan],
+    components: &[Vec<PlanId>],
+    vocabulary: &Vocabulary,
+    kinds: &BTreeMap<(TypeId, Kind), KindId>,
+) {
+    let direct = Direct::of(vocabulary, kinds);
+    for members in components {
+        let mut whole = Reach::default();
+        for plan in members.iter().filter_map(|member| plans.get(member.0 as usize)) {
+            if plan.tangled && plan.ops.is_empty() {
+                // It has no plan: whatever it reaches.
+                whole.extend(&direct.everything);
+            }
+            for (op, _) in &plan.ops {
+                whole.extend(&direct.reach(op));
+                for needed in op.needs().into_iter().filter_map(|needed| plans.get(needed.0 as usize)) {
+                    // Empty yet for members; what they reach is being put together.
+                    whole.extend(&needed.reach);
                 }
-                grown |= plan.reach.extend(reach);
             }
         }
-        if !grown {
-            break;
+        for member in members {
+            if let Some(plan) = plans.get_mut(member.0 as usize) {
+                plan.reach = whole.clone();
+            }
         }
+        for member in members {
+            let Some(plan) = plans.get(member.0 as usize) else { continue };
+            let reach = |(op, _): &(Op, Reach)| {
+                let mut reach = direct.reach(op);
+                // A subtracted part cannot make anything hold, but what it reaches is in the way of knowing that nothing does.
+                for needed in op.needs().into_iter().filter_map(|needed| plans.get(needed.0 as usize)) {
+                    reach.extend(&needed.reach);
+                }
+                reach
+            };
+            let reaches: Vec<Reach> = plan.ops.iter().map(reach).collect();
+            let ops = plans.get_mut(member.0 as usize).into_iter().flat_map(|plan| &mut plan.ops);
+            ops.zip(reaches).for_each(|((_, place), reach)| *place = reach);
+        }
+    }
+}
+
+/// What operations reach by themselves.
+struct Direct<'a> {
+    vocabulary: &'a Vocabulary,
+    kinds: &'a BTreeMap<(TypeId, Kind), KindId>,
+    everything: Reach,
+    objects: Reach,
+    usersets: BTreeMap<RelationId, Reach>,
+}
+
+impl<'a> Direct<'a> {
+    fn of(vocabulary: &'a Vocabulary, kinds: &'a BTreeMap<(TypeId, Kind), KindId>) -> Self {
+        let (mut everything, mut objects, mut usersets) = (Reach::default(), Reach::default(), BTreeMap::<_, Reach>::new());
+        for ((_, kind), id) in kinds {
+            everything.insert(*id);
+            match kind {
+                Kind::Object => objects.insert(*id),
+                Kind::Userset(relation) => usersets.entry(*relation).or_default().insert(*id),
+                Kind::Wildcard => {}
+            }
+        }
+        Self { vocabulary, kinds, everything, objects, usersets }
+    }
+
+    fn reach(&self, op: &Op) -> Reach {
+        let mut reach = Reach::default();
+        match op {
+            Op::Itself(relation) => return self.usersets.get(relation).cloned().unwrap_or_default(),
+            Op::Object => return self.objects.clone(),
+            Op::Named(class) => {
+                let kind = self.vocabulary.class(*class).and_then(|class| self.kinds.get(&(class.subject_type, class.kind)));
+                kind.into_iter().for_each(|id| reach.insert(*id));
+            }
+            Op::Wildcard(class) => {
+                let kind = self.vocabulary.class(*class).and_then(|class| self.kinds.get(&(class.subject_type, Kind::Object)));
+                kind.into_iter().for_each(|id| reach.insert(*id));
+            }
+            Op::Group { .. } | Op::Same(_) | Op::Follow { .. } | Op::Expr(_) => {}
+        }
+        reach
     }
 }

@@ -51,7 +51,7 @@ impl<'a> Members<'a> {
     pub(super) fn contains(&mut self, world: &World<'a>, looks: &mut Looks<'_>, group: Group) -> Result<Member, Stopped> {
         if !self.begun {
             self.begun = true;
-            self.begin(world);
+            self.begin(world, looks)?;
         }
         if self.has(group) {
             return Ok(Member::Yes);
@@ -60,7 +60,7 @@ impl<'a> Members<'a> {
             looks.take(1)?;
             self.climbed += 1;
             if !self.look_up(world, looks, (node, relation))? {
-                self.up(world, node, Kind::Userset(relation));
+                self.up(world, looks, node, Kind::Userset(relation))?;
             }
             if self.has(group) {
                 return Ok(Member::Yes);
@@ -70,16 +70,14 @@ impl<'a> Members<'a> {
     }
 
     /// The groups that name the subject, or the wildcard of its type; a userset is in itself.
-    fn begin(&mut self, world: &World<'_>) {
+    fn begin(&mut self, world: &World<'_>, looks: &mut Looks<'_>) -> Result<(), Stopped> {
         let asked = world.asked;
         if let Kind::Userset(relation) = asked.kind {
             self.insert((asked.node, relation));
-            return;
+            return Ok(());
         }
-        self.up(world, asked.node, asked.kind);
-        if let Some(wildcard) = asked.wildcard {
-            self.up(world, wildcard, Kind::Wildcard);
-        }
+        self.up(world, looks, asked.node, asked.kind)?;
+        asked.wildcard.map_or(Ok(()), |wildcard| self.up(world, looks, wildcard, Kind::Wildcard))
     }
 
     /// Takes what the index has for a group, if that still holds: whether it did.
@@ -117,16 +115,16 @@ impl<'a> Members<'a> {
         Ok(true)
     }
 
-    fn up(&mut self, world: &World<'_>, node: NodeId, kind: Kind) {
+    fn up(&mut self, world: &World<'_>, looks: &mut Looks<'_>, node: NodeId, kind: Kind) -> Result<(), Stopped> {
         let type_id = match kind {
             Kind::Userset(_) if node != world.asked.node => world.sight.type_of(node),
             Kind::Userset(_) | Kind::Object | Kind::Wildcard => Some(world.asked.type_id),
         };
         let classes = type_id.map_or(&[][..], |type_id| world.plans.groups_of(type_id, kind));
         if classes.is_empty() {
-            return;
+            return Ok(());
         }
-        let edges = world.edges(Direction::Backward, node);
+        let (edges, mut outcome) = (world.edges(Direction::Backward, node), Ok(()));
         for group in classes {
             world.each(&edges, group.class, |object, standing| {
                 match standing {
@@ -134,9 +132,13 @@ impl<'a> Members<'a> {
                     Standing::Not => {}
                     Standing::If(_) => self.unsure = true,
                 }
-                ControlFlow::Continue(())
+                // One subject can be in very many groups.
+                outcome = looks.take(1);
+                if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             });
+            outcome?;
         }
+        Ok(())
     }
 
     fn has(&self, group: Group) -> bool {

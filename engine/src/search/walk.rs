@@ -20,6 +20,9 @@ type Atom = (PlanId, NodeId);
 /// Up to this many atoms are compared one by one.
 const FEW: usize = 24;
 
+/// So many edges are followed between two looks at the deadline.
+const LOOKS: usize = 256;
+
 /// An edge with a caveat, to be looked at when there is no other way.
 struct Deferred {
     qualifier: Arc<Qualifier>,
@@ -140,7 +143,7 @@ impl<'a> Walk<'a> {
                     false
                 }
                 Op::Follow { class, plan } => {
-                    self.follow(&edges, *class, *plan, front);
+                    self.follow(&edges, *class, *plan, front)?;
                     false
                 }
                 Op::Expr(expr) => {
@@ -169,24 +172,32 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn follow(&self, edges: &Edges<'a>, class: ClassId, plan: PlanId, front: &mut Front) {
-        let (plain, more) = self.world.plain(edges, class);
+    fn follow(&mut self, edges: &Edges<'a>, class: ClassId, plan: PlanId, front: &mut Front) -> Result<(), Stopped> {
+        let Self { world, looks, .. } = self;
+        let (plain, more) = world.plain(edges, class);
         front.spent += plain.len() as u64;
-        for other in plain {
-            front.push((plan, NodeId(*other)));
+        // One node can have very many edges.
+        for part in plain.chunks(LOOKS) {
+            looks.take(part.len() as u64)?;
+            for other in part {
+                front.push((plan, NodeId(*other)));
+            }
         }
         if !more {
-            return;
+            return Ok(());
         }
-        self.world.each_more(edges, class, &mut |other, standing| {
+        let mut outcome = Ok(());
+        world.each_more(edges, class, &mut |other, standing| {
             front.spent += 1;
             match standing {
                 Standing::Counts => front.push((plan, other)),
                 Standing::Not => {}
                 Standing::If(qualifier) => front.deferred.push(Deferred { qualifier, then: Some((plan, other)) }),
             }
-            ControlFlow::Continue(())
+            outcome = looks.take(1);
+            if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
+        outcome
     }
 
     /// Whether the subject is in one of the groups that edges lead to.
@@ -257,9 +268,10 @@ impl<'a> Walk<'a> {
 
     fn every(&mut self, classes: &[(ClassId, Option<PlanId>)], node: NodeId, base: u64) -> Result<(Tri, u64), Stopped> {
         let (mut atoms, mut caveats, mut cost, mut fails) = (Vec::new(), Vec::new(), 1, false);
-        let edges = self.world.edges(Direction::Forward, node);
+        let Self { world, looks, .. } = self;
+        let (edges, mut outcome) = (world.edges(Direction::Forward, node), Ok(()));
         for (class, plan) in classes {
-            self.world.each(&edges, *class, |other, standing| {
+            world.each(&edges, *class, |other, standing| {
                 cost += 1;
                 if let Standing::If(qualifier) = standing {
                     caveats.push(qualifier);
@@ -268,8 +280,10 @@ impl<'a> Walk<'a> {
                     Some(plan) => atoms.push((*plan, other)),
                     None => fails = true,
                 }
-                ControlFlow::Continue(())
+                outcome = looks.take(1);
+                if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             });
+            outcome?;
         }
         if fails || atoms.is_empty() {
             return Ok((Tri::No, cost));

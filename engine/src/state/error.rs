@@ -2,6 +2,7 @@
 
 use crate::digest::Digest;
 use crate::entry::{EntryError, StoreId};
+use crate::schema_version::SchemaUnreadable;
 use crate::time::Timestamp;
 use crate::tuple::TupleKey;
 
@@ -118,6 +119,28 @@ impl SchemaLookupError {
         match self {
             Self::NoSchema => "schema_missing",
             Self::Unknown { .. } => "schema_version_unknown",
+        }
+    }
+}
+
+/// Why a state cannot be asked with a schema version.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PrepareError {
+    /// There is no such version.
+    #[error(transparent)]
+    Lookup(#[from] SchemaLookupError),
+    /// This build cannot compile it.
+    #[error(transparent)]
+    Unreadable(#[from] SchemaUnreadable),
+}
+
+impl PrepareError {
+    /// The stable code of this error.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Lookup(error) => error.code(),
+            Self::Unreadable(error) => error.code(),
         }
     }
 }

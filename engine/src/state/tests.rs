@@ -115,6 +115,54 @@ fn schema_versions_are_kept_and_found() {
 }
 
 #[test]
+fn each_schema_version_decides_at_each_revision_that_has_it() {
+    let write = |state: &State, version: u64, text: &str| {
+        let body = Body::Schema(SchemaText { version, source: SchemaSource::native(text) });
+        let entry = state.next_entry(state.position().time, "test", "", body).unwrap();
+        (state.apply(&entry).unwrap(), entry)
+    };
+    let answers = |state: &State, version: Option<u64>| {
+        let (prepared, context) = (state.prepare(version).unwrap(), Default::default());
+        let evaluator = prepared.evaluator(Timestamp::MIN, &context);
+        ["d:1#v@u:1", "d:1#v@u:2", "d:1#all@u:1"].map(|question| match evaluator.check(&question.parse().unwrap()) {
+            Ok(decision) => format!("{decision:?}"),
+            Err(error) => error.code().to_owned(),
+        })
+    };
+    let genesis = State::genesis(STORE);
+    assert_eq!(genesis.prepare(None).unwrap_err().code(), "schema_missing");
+    let (first, _) = write(&genesis, 1, "definition u {} definition d { relation v: u }");
+    let written = after(&first, vec![Change::created(tuple("d:1#v@u:1")), Change::created(tuple("d:1#w@u:2"))]);
+    let (second, entry) = write(&written, 2, "definition u {} definition d { relation w: u relation v: u permission all = v & w }");
+    let last = after(&second, vec![Change::created(tuple("d:1#w@u:1"))]);
+    let (broken, _) = write(&last, 3, "definition {");
+
+    assert_eq!(answers(&first, None), ["Denied", "Denied", "unknown_relation"]);
+    assert_eq!(answers(&written, None), ["Allowed", "Denied", "unknown_relation"]);
+    assert_eq!(answers(&second, None), ["Allowed", "Denied", "Denied"]);
+    assert_eq!(answers(&second, Some(1)), answers(&written, None));
+    assert_eq!(answers(&last, None), ["Allowed", "Denied", "Allowed"]);
+    assert_eq!(broken.prepare(None).unwrap_err().code(), "schema_unreadable");
+    assert_eq!(answers(&broken, Some(2)), answers(&last, None));
+    assert_eq!(broken.prepare(Some(4)).unwrap_err().code(), "schema_version_unknown");
+
+    // Going back, and from a table.
+    let back = second.unapply(&entry, written.position()).unwrap();
+    assert_eq!(answers(&back, None), answers(&written, None));
+    assert_eq!(back.prepare(Some(2)).unwrap_err().code(), "schema_version_unknown");
+    let schemas = last.schemas().map(|schema| WrittenSchema {
+        text: schema.text.clone(),
+        revision: schema.revision,
+        time: schema.time,
+        actor: schema.actor.clone(),
+    });
+    let loaded = State::load(STORE, *last.position(), *last.digest(), schemas, last.tuples().map(|tuple| (*tuple).clone())).unwrap();
+    for version in [None, Some(1), Some(2)] {
+        assert_eq!(answers(&loaded, version), answers(&last, version));
+    }
+}
+
+#[test]
 fn shapes_are_counted_with_caveat_and_expiry() {
     let state = state_of(&[
         "d:1#v@u:1",

@@ -1,6 +1,7 @@
 //! AuthorizationService: Check, BatchCheck and CheckStream here, expansion and lists in rooms of their own.
 
 mod check;
+mod decide;
 mod expand;
 mod explanation;
 mod lists;

@@ -1,6 +1,8 @@
 //! Questions to the engine at a read point: contextual tuples admitted, limits set, answers put on the wire.
 
 use dhow_engine::eval::{Decision, EvalError, Evaluator, GraphView, Limits as EvalLimits, Overlay};
+use dhow_engine::search::Prepared;
+use dhow_engine::state::PrepareError;
 use dhow_engine::tuple::{Tuple, TupleKey};
 use dhow_engine::validate::admit;
 use dhow_proto::v1;
@@ -44,6 +46,18 @@ impl Session {
         Ok(version.schema().map_err(Clone::clone)?)
     }
 
+    /// The state with the schema that decides, for checks.
+    ///
+    /// # Errors
+    /// As [`Session::compiled`].
+    pub(super) fn prepare(&self) -> Result<Prepared, ApiError> {
+        let version = self.schema.as_ref().map(|schema| schema.version());
+        self.point.state.prepare(version).map_err(|error| match error {
+            PrepareError::Lookup(error) => error.into(),
+            PrepareError::Unreadable(error) => error.into(),
+        })
+    }
+
     /// The contextual tuples as they would be stored.
     ///
     /// # Errors
@@ -60,7 +74,7 @@ impl Session {
         admitted.collect()
     }
 
-    /// Asks an evaluator that sees the store with `contextual` tuples on top.
+    /// Asks the plain evaluator, which sees the store with `contextual` tuples on top.
     ///
     /// # Errors
     /// Those of the question.

@@ -1,6 +1,7 @@
 //! The services as their clients see them: a real server in this process, real clients over TCP.
 
 mod access;
+mod budget;
 mod check;
 mod lists;
 mod messages;

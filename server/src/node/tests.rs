@@ -4,6 +4,7 @@ mod faults;
 mod faulty;
 mod freshness;
 mod history;
+mod tending;
 mod watching;
 
 use std::sync::Arc;

@@ -5,10 +5,12 @@
 //! must be one of those that a listed wildcard stands for.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use dhow_engine::entry::{Body, Change, StoreId};
 use dhow_engine::eval::{Decision, EvalError, Evaluator, ListedSubject, PageRequest};
-use dhow_engine::state::State;
+use dhow_engine::search::Prepared;
+use dhow_engine::state::{FoldError, State};
 use dhow_engine::tuple::{Id, ObjectRef, Subject, Timestamp, Tuple, TupleKey};
 use dhow_engine::validate;
 use dhow_schema::ir::{Name, Schema, SubjectShape, SubjectType};
@@ -64,9 +66,10 @@ pub(crate) struct Failed {
 /// # Errors
 /// When the schema does not compile or does not allow a relationship; nothing was asked then.
 pub(crate) fn run(file: &ValidationFile, now: Timestamp) -> Result<Run, Problems> {
-    let schema = compile(file)?;
+    let schema = Arc::new(compile(file)?);
     let state = fold(file, admitted(file, &schema)?, now)?;
-    let runner = Runner { file, schema: &schema, state: &state, now };
+    let prepared = Prepared::new(&state, Arc::clone(&schema)).map_err(|error| not_stored(file, &error))?;
+    let runner = Runner { file, schema: &schema, state: &state, prepared: &prepared, now };
     let mut run = Run::default();
     for assertion in &file.assertions {
         match assertion.expected {
@@ -127,12 +130,14 @@ fn fold(file: &ValidationFile, tuples: BTreeMap<TupleKey, Tuple>, now: Timestamp
     for part in tuples.chunks(CHANGES) {
         let body = Body::Changes(part.iter().cloned().map(Change::created).collect());
         let next = state.next_entry(now, "", "", body).and_then(|entry| state.apply(&entry));
-        state = next.map_err(|error| {
-            let message = format!("the relationships cannot be stored: {error}");
-            unusable(file, vec![Problem::new("fold", Place { line: 1, column: 1 }, message)])
-        })?;
+        state = next.map_err(|error| not_stored(file, &error))?;
     }
     Ok(state)
+}
+
+fn not_stored(file: &ValidationFile, error: &FoldError) -> Problems {
+    let message = format!("the relationships cannot be stored: {error}");
+    unusable(file, vec![Problem::new("fold", Place { line: 1, column: 1 }, message)])
 }
 
 fn unusable(file: &ValidationFile, problems: Vec<Problem>) -> Problems {
@@ -143,12 +148,50 @@ struct Runner<'a> {
     file: &'a ValidationFile,
     schema: &'a Schema,
     state: &'a State,
+    prepared: &'a Prepared,
     now: Timestamp,
 }
 
+/// Why an assertion has no answer.
+#[derive(Debug, thiserror::Error)]
+enum NoAnswer {
+    #[error(transparent)]
+    Eval(#[from] EvalError),
+    /// A defect of dhow.
+    #[error("dhow contradicts itself: {served} by the evaluator of servers, {plain} by the plain one")]
+    Contradiction { served: String, plain: String },
+}
+
+impl NoAnswer {
+    const fn code(&self) -> &'static str {
+        match self {
+            Self::Eval(error) => error.code(),
+            Self::Contradiction { .. } => "contradiction",
+        }
+    }
+
+    fn help(&self) -> Option<String> {
+        match self {
+            Self::Eval(error) => error.help(),
+            Self::Contradiction { .. } => Some("report this with the file".to_owned()),
+        }
+    }
+}
+
 impl Runner<'_> {
-    fn check(&self, key: &TupleKey, context: &Context) -> Result<Decision, EvalError> {
-        Evaluator::new(self.schema, self.state, self.now, context).check(key)
+    /// The decision as a server makes it, if the plain evaluator comes to the same.
+    fn check(&self, key: &TupleKey, context: &Context) -> Result<Decision, NoAnswer> {
+        let served = self.prepared.evaluator(self.now, context).check(key);
+        let plain = Evaluator::new(self.schema, self.state, self.now, context).check(key);
+        match (served, plain) {
+            // Each counts steps of its own.
+            (served @ Err(EvalError::Stopped(_)), _) | (served, Err(EvalError::Stopped(_))) => Ok(served?),
+            (served, plain) if served == plain => Ok(served?),
+            (served, plain) => {
+                let [served, plain] = [served, plain].map(|answer| said(&answer.map_err(Into::into)));
+                Err(NoAnswer::Contradiction { served, plain })
+            }
+        }
     }
 
     fn failed(&self, place: Place, question: String, expected: String, got: String) -> Failed {
@@ -186,7 +229,7 @@ impl Runner<'_> {
         }
         match self.everybody(&expectation.object, &expectation.permission) {
             Ok(found) => failures.extend(self.unlisted_subjects(expectation, &asked, found)),
-            Err(error) => failures.push(self.failed(expectation.place, asked, "an answer".to_owned(), said(&Err(error)))),
+            Err(error) => failures.push(self.failed(expectation.place, asked, "an answer".to_owned(), said(&Err(error.into())))),
         }
         failures
     }
@@ -312,7 +355,7 @@ fn subject_kinds(schema: &Schema) -> BTreeSet<(Name, Option<Name>)> {
 }
 
 /// An answer in words.
-fn said(answer: &Result<Decision, EvalError>) -> String {
+fn said(answer: &Result<Decision, NoAnswer>) -> String {
     match answer {
         Ok(Decision::Allowed) => "allowed".to_owned(),
         Ok(Decision::Denied) => "denied".to_owned(),

@@ -1,10 +1,13 @@
 //! Check and BatchCheck.
 
+use dhow_engine::eval::Decision;
 use dhow_engine::tuple::Tuple;
 use dhow_proto::v1;
 use dhow_schema::value::Context;
 
+use super::decide::Decider;
 use super::explanation;
+use crate::api::heavy::HeavyError;
 use crate::api::question::{Item, decision_to_wire};
 use crate::api::request::{RequestError, at_most};
 use crate::api::target::Session;
@@ -13,7 +16,7 @@ use crate::errors::{ApiError, to_rpc_status};
 use crate::limits;
 
 impl Api {
-    /// One decision, answered on the thread that asks.
+    /// One decision.
     pub(super) async fn check(&self, caller: &Caller, request: v1::CheckRequest) -> Result<v1::CheckResponse, ApiError> {
         let item = request.check.ok_or_else(|| RequestError::missing("check"))?;
         let item = Item::read(item).map_err(|error| error.within("check"))?;
@@ -25,9 +28,10 @@ impl Api {
             let deadline = caller.deadline.clone();
             return self.heavy(&deadline, move || explain(&session, &contextual, &item, steps)).await;
         }
-        let decision = session.ask(&contextual, &item.context, steps, |evaluator| evaluator.check(&item.key))?;
-        let (decision, missing_parameters) = decision_to_wire(&decision);
-        Ok(v1::CheckResponse { answered_at: Some(session.answered_at()), decision: decision.into(), missing_parameters, explanation: None })
+        let answered_at = Some(session.answered_at());
+        let decided = self.decide(Decider::new(&session, contextual, steps)?, vec![Ok(item)]).await?.pop();
+        let (decision, missing_parameters) = decision_to_wire(&decided.ok_or(HeavyError::Lost)??);
+        Ok(v1::CheckResponse { answered_at, decision: decision.into(), missing_parameters, explanation: None })
     }
 
     /// Many decisions at one revision. What is wrong with one question is told in its place.
@@ -38,14 +42,9 @@ impl Api {
         let items: Vec<_> = request.checks.into_iter().enumerate().map(|(i, item)| read_item(i, item, &shared)).collect();
         let session = self.session(caller, &request.store, request.consistency, request.schema_version).await?;
         let contextual = session.admit(contextual)?;
-        let steps = self.limits.evaluation_steps;
         let answered_at = Some(session.answered_at());
-        let results = if items.len() <= limits::BATCH_INLINE.count() {
-            decide_all(&session, &contextual, items, steps)
-        } else {
-            let deadline = caller.deadline.clone();
-            self.heavy(&deadline, move || Ok(decide_all(&session, &contextual, items, steps))).await?
-        };
+        let decider = Decider::new(&session, contextual, self.limits.evaluation_steps)?;
+        let results = self.decide(decider, items).await?.into_iter().map(result).collect();
         Ok(v1::BatchCheckResponse { answered_at, results })
     }
 }
@@ -67,12 +66,9 @@ fn read_item(index: usize, item: v1::CheckItem, shared: &Context) -> Result<Item
     Ok(item)
 }
 
-fn decide_all(session: &Session, contextual: &[Tuple], items: Vec<Result<Item, RequestError>>, steps: u64) -> Vec<v1::CheckResult> {
-    let decide = |item: Result<Item, RequestError>| {
-        let item = item?;
-        session.ask(contextual, &item.context, steps, |evaluator| evaluator.check(&item.key))
-    };
-    let result = |item| match decide(item) {
+/// The answer to one question of a batch.
+fn result(decided: Result<Decision, ApiError>) -> v1::CheckResult {
+    match decided {
         Ok(decision) => {
             let (decision, missing_parameters) = decision_to_wire(&decision);
             v1::CheckResult { decision: decision.into(), missing_parameters, error: None }
@@ -81,6 +77,5 @@ fn decide_all(session: &Session, contextual: &[Tuple], items: Vec<Result<Item, R
             let decision = v1::Decision::Unspecified.into();
             v1::CheckResult { decision, missing_parameters: Vec::new(), error: Some(to_rpc_status(error)) }
         }
-    };
-    items.into_iter().map(result).collect()
+    }
 }

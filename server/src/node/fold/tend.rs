@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError, Weak};
 
-use dhow_engine::state::{Rebuild, State};
+use dhow_engine::state::{Part, Rebuild, State};
 
 use super::Fold;
 
@@ -19,33 +19,42 @@ impl Fold {
     }
 
     /// The newest state, and the number of its history.
-    fn newest_state(&self) -> (State, u64) {
+    pub(in crate::node) fn newest_state(&self) -> (State, u64) {
         let seen = self.seen.read().unwrap_or_else(PoisonError::into_inner);
         (seen.history.head().clone(), self.progress().replaced)
     }
 
-    /// Makes the next part of a rebuild and puts it in place; whether there was one, and the history is still the one it began with.
-    async fn rebuild_part(&self, rebuild: &mut Rebuild, history: u64) -> bool {
+    /// Makes the next part of a rebuild; `None`: there is none, or the history is no longer the one it began with.
+    pub(in crate::node) async fn make_part(&self, rebuild: &mut Rebuild, history: u64) -> Option<Part> {
         let (newest, replaced) = self.newest_state();
         if replaced != history {
-            return false;
+            return None;
         }
         let mut work = std::mem::replace(rebuild, Rebuild::begin_now(&newest));
         let made = tokio::task::spawn_blocking(move || {
             let part = work.work(&newest);
             (work, part)
         });
-        let Ok((work, Some(part))) = made.await else { return false };
+        let (work, part) = made.await.ok()?;
         *rebuild = work;
+        part
+    }
+
+    /// Puts a part of a rebuild in place, unless the history is no longer the one that it was made from; whether it did.
+    pub(in crate::node) async fn install(&self, part: Part, history: u64) -> bool {
+        // Nobody folds or heals meanwhile, and readers go on with what they have.
         let _turn = self.turn.lock().await;
         let (newest, replaced) = self.newest_state();
         if replaced != history {
             return false;
         }
         let oldest = self.seen.read().unwrap_or_else(PoisonError::into_inner).history.oldest();
-        // Nobody folds meanwhile, and readers go on with what they have.
+        let old = newest.clone();
         let Ok(head) = tokio::task::spawn_blocking(move || part.install(&newest, oldest)).await else { return false };
-        self.seen_mut().history.replace_head(head).is_ok()
+        let installed = self.seen_mut().history.replace_head(head).is_ok();
+        // What only the old head had is given back here, not under a lock, and not on a network thread.
+        drop(tokio::task::spawn_blocking(move || drop(old)));
+        installed
     }
 }
 
@@ -56,7 +65,8 @@ async fn rebuild_if_due(fold: &Weak<Fold>) {
     drop((first, newest));
     // Not longer than for a part: a store that is removed takes its memory along.
     while let Some(fold) = fold.upgrade() {
-        if !fold.rebuild_part(&mut rebuild, history).await {
+        let Some(part) = fold.make_part(&mut rebuild, history).await else { return };
+        if !fold.install(part, history).await {
             return;
         }
     }
