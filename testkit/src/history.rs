@@ -58,6 +58,9 @@ pub struct Script {
     pub models: Vec<Model>,
     /// How many revisions the window has.
     pub max_states: usize,
+    /// How many tuples of a type that no schema has are there from the beginning: so many that the graph's base has several segments, or
+    /// none.
+    pub padding: usize,
     /// What happens.
     pub steps: Vec<Step>,
 }
@@ -86,7 +89,7 @@ impl fmt::Display for Script {
         for (place, model) in self.models.iter().enumerate() {
             writeln!(f, "// schema {place}\n{model}")?;
         }
-        writeln!(f, "// a window of {} states", self.max_states)?;
+        writeln!(f, "// a window of {} states, {} tuples that no schema allows", self.max_states, self.padding)?;
         self.steps.iter().try_for_each(|step| writeln!(f, "{step}"))
     }
 }

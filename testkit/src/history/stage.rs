@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use dhow_engine::digest::Digest;
 use dhow_engine::entry::{Body, Change, Entry, SchemaSource, SchemaText};
 use dhow_engine::eval::{Decision, EvalError, Evaluator, GraphView, Overlay};
 use dhow_engine::history::{History, Window};
@@ -39,11 +40,20 @@ pub(super) struct Verdict {
     oracle: Option<Answer>,
 }
 
+/// The type that no schema has.
+const PADDING: &str = "padding";
+
+fn padding(place: usize) -> String {
+    format!("{PADDING}:{}#of@{PADDING}:{}", 2 * place, 2 * place + 1)
+}
+
 /// See the module.
 pub(super) struct Stage {
     models: Vec<(Model, Arc<Schema>)>,
     /// Declares every caveat: tuples are read by it, whatever schema they are meant for.
     caveats: Schema,
+    /// What is there from the beginning, and in no revision's tuples.
+    padding: Vec<Stored>,
     history: History,
     entries: Vec<Entry>,
     /// By revision, from 0 on.
@@ -55,15 +65,19 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    pub(super) fn new(models: &[Model], max_states: usize) -> Self {
+    pub(super) fn new(script: &Script) -> Self {
         let compiled = |model: &Model| dhow_schema::compile_str(&model.to_string()).unwrap_or_else(|error| panic!("{error}\n{model}"));
         let user = Definition { name: "user".to_owned(), relations: Vec::new(), permissions: Vec::new() };
         let caveats = compiled(&Model { definitions: vec![user], caveats: CaveatKind::ALL.into() });
-        let window = Window { max_states, ..Window::default() };
+        let window = Window { max_states: script.max_states, ..Window::default() };
+        let padding: Vec<Stored> = (0..script.padding).map(|place| padding(place).parse().expect("a tuple")).collect();
+        let digest = padding.iter().fold(Digest::default(), Digest::with_tuple);
+        let first = State::load(STORE, Position::genesis(STORE), digest, [], padding.iter().cloned()).expect("the digest of these tuples");
         Self {
-            models: models.iter().map(|model| (model.clone(), Arc::new(compiled(model)))).collect(),
+            models: script.models.iter().map(|model| (model.clone(), Arc::new(compiled(model)))).collect(),
             caveats,
-            history: History::new(State::genesis(STORE), window),
+            padding,
+            history: History::new(first, window),
             entries: Vec::new(),
             positions: vec![Position::genesis(STORE)],
             tuples: vec![Tuples::default()],
@@ -75,7 +89,7 @@ impl Stage {
 
     /// Plays a whole script.
     pub(super) fn play_all(script: &Script) -> Result<(), String> {
-        let mut stage = Self::new(&script.models, script.max_states);
+        let mut stage = Self::new(script);
         script.steps.iter().try_for_each(|step| stage.play(step))
     }
 
@@ -149,7 +163,7 @@ impl Stage {
         (self.rebuild, self.waiting) = (None, None);
         let head = self.history.head();
         let schemas: Vec<WrittenSchema> = head.schemas().map(|schema| written(schema)).collect();
-        let tuples = self.newest().values().map(|known| (*known.stored).clone());
+        let tuples = self.padding.iter().cloned().chain(self.newest().values().map(|known| (*known.stored).clone()));
         let loaded = State::load(STORE, *head.position(), *head.digest(), schemas, tuples).map_err(|error| error.to_string())?;
         self.history = History::new(loaded, self.history.window());
         for (entry, before) in self.entries.iter().zip(&self.positions).rev().take(back) {
@@ -231,7 +245,7 @@ impl Stage {
 
     fn compare_tuples(&self, state: &State, inquiry: &Inquiry) -> Result<(), String> {
         let expected = self.tuples(inquiry).values().map(|known| &known.stored);
-        let found: Vec<Arc<Stored>> = state.tuples().collect();
+        let found: Vec<Arc<Stored>> = state.tuples().filter(|tuple| **tuple.key.object().object_type() != *PADDING).collect();
         if expected.eq(found.iter()) { Ok(()) } else { Err(format!("at revision {} there are other tuples: {found:?}", state.revision())) }
     }
 }

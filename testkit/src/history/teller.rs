@@ -12,6 +12,8 @@ const QUESTIONS: usize = 8;
 const MANY: usize = 45;
 /// Worlds of more tuples are judged by the circuit alone.
 const MOST_FOR_ORACLE: usize = 50;
+/// How many nodes a segment of the graph's base has.
+const SEGMENT_NODES: usize = 1 << 16;
 
 /// Makes up a history.
 pub(super) struct Teller {
@@ -27,14 +29,16 @@ pub(super) struct Teller {
 }
 
 impl Teller {
-    /// The beginning of a history, without steps.
-    pub(super) fn begin(seed: u64) -> (Self, Script) {
+    /// The beginning of a history, without steps; `padded`: its base has several segments.
+    pub(super) fn begin(seed: u64, padded: bool) -> (Self, Script) {
         let mut choices = Choices::seeded(seed);
         let World { model: first, tuples: opening, now } = world(&mut choices, Profile::ALL);
         let mut models = vec![first];
         models.extend((0..1 + choices.below(3)).map(|_| model(&mut choices, Profile::ALL)));
         let max_states = 1 + *choices.pick(&[1, 3, 8, 20, 60]);
-        let script = Script { models: models.clone(), max_states, steps: Vec::new() };
+        // The segment's last nodes are the first of the world.
+        let padding = if padded { SEGMENT_NODES / 2 - choices.below(6) } else { 0 };
+        let script = Script { models: models.clone(), max_states, padding, steps: Vec::new() };
         (Self { choices, models, now, opening, current: 0, gone: Vec::new() }, script)
     }
 
