@@ -1,5 +1,9 @@
 //! Objects with so many edges that their headers are long, in a base of several segments.
-#![allow(clippy::unwrap_used, reason = "helpers of tests may fail a test; clippy.toml lets off only the test functions themselves")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests may fail a test; clippy.toml lets off only the test functions themselves"
+)]
 
 use std::sync::Arc;
 
@@ -137,8 +141,9 @@ impl Big {
         changes
     }
 
-    fn compare(&mut self, state: &State, view: &PlainView, questions: usize) -> [usize; 3] {
-        let prepared = Prepared::new(state, Arc::clone(&self.schema)).unwrap();
+    /// Asks all of the states, which are of the same revision; the circuit, which looks at every edge, decides each question once.
+    fn compare(&mut self, states: &[State], view: &PlainView, questions: usize) -> [usize; 3] {
+        let prepared: Vec<Prepared> = states.iter().map(|state| Prepared::new(state, Arc::clone(&self.schema)).unwrap()).collect();
         let time: Timestamp = "2030-06-01T00:00:00Z".parse().unwrap();
         let context = Context::from([("here".into(), Value::String("1".into()))]);
         let mut counts = [0; 3];
@@ -146,8 +151,10 @@ impl Big {
             let question = self.question();
             let context = if number % 2 == 0 { context.clone() } else { Context::default() };
             let expected = Evaluator::new(&self.schema, view, time, &context).check(&question).unwrap();
-            let found = prepared.evaluator(time, &context).check(&question).unwrap();
-            assert_eq!(found, expected, "{question} with {context:?} at revision {}", state.revision());
+            for prepared in &prepared {
+                let found = prepared.evaluator(time, &context).check(&question).unwrap();
+                assert_eq!(found, expected, "{question} with {context:?} at revision {}", prepared.state().revision());
+            }
             let kind = if expected.is_denied() { 0 } else { 1 + usize::from(expected != dhow_engine::eval::Decision::Allowed) };
             counts[kind] += 1;
         }
@@ -155,7 +162,7 @@ impl Big {
     }
 }
 
-fn history_of(state: State, tuples: Vec<Tuple>) -> History {
+fn history_of(state: &State, tuples: Vec<Tuple>) -> History {
     let loaded = State::load(STORE, *state.position(), *state.digest(), [], tuples).unwrap();
     History::new(loaded, Window::default())
 }
@@ -168,7 +175,7 @@ fn large_objects_in_several_segments_answer_as_a_plain_map_does_while_they_chang
     let folded = state_of(tuples);
     // One history begins with all in the overlay, the other as after a restart.
     let all: Vec<Tuple> = view.iter().map(|tuple| (**tuple).clone()).collect();
-    let mut histories = [History::new(folded.clone(), Window::default()), history_of(folded, all)];
+    let mut histories = [History::new(folded.clone(), Window::default()), history_of(&folded, all)];
     let mut rebuilds: [Option<Rebuild>; 2] = [None, None];
     let mut views = vec![(histories[0].head().revision(), view.clone())];
     let mut counts = [0; 3];
@@ -190,12 +197,11 @@ fn large_objects_in_several_segments_answer_as_a_plain_map_does_while_they_chang
             views.push((entry.revision, view.clone()));
         }
         for (revision, view) in views.iter().rev().take(2) {
-            for history in &histories {
-                let found = big.compare(&history.at(*revision).unwrap(), view, 20);
-                counts.iter_mut().zip(found).for_each(|(count, more)| *count += more);
-            }
+            let states: Vec<State> = histories.iter().map(|history| history.at(*revision).unwrap()).collect();
+            let found = big.compare(&states, view, 16);
+            counts.iter_mut().zip(found).for_each(|(count, more)| *count += more);
         }
     }
     eprintln!("large: {} no, {} yes, {} conditional", counts[0], counts[1], counts[2]);
-    assert!(counts.iter().all(|count| *count > 50), "{counts:?}");
+    assert!(counts.iter().all(|count| *count > 20), "{counts:?}");
 }
