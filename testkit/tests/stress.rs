@@ -57,6 +57,10 @@ struct Shared {
     /// Guards whose turn it is to change the head.
     turn: Mutex<()>,
     schema: Arc<Schema>,
+    /// The revision that it begins with.
+    begin: u64,
+    /// Who is where, by revision from `begin` on: ahead of what is published.
+    past: RwLock<Vec<Arc<Sides>>>,
     done: AtomicBool,
     checks: AtomicU64,
 }
@@ -67,7 +71,8 @@ impl Shared {
     }
 }
 
-/// Who is on which side: users, and teams of which each has a team with members.
+/// Who is on which side at one revision: users, and teams of which each has a team with members.
+#[derive(Clone)]
 struct Sides {
     users: Vec<usize>,
     teams: Vec<usize>,
@@ -101,6 +106,16 @@ impl Sides {
         tuples
     }
 
+    /// A subject, and its side.
+    fn any(&self, choices: &mut Choices) -> (String, usize) {
+        let (team, user) = (choices.below(TEAMS), choices.below(USERS));
+        match choices.below(3) {
+            0 => (format!("user:of-{team}-{}", choices.below(PER_TEAM)), self.teams[team]),
+            1 => (format!("team:inner-{team}#member"), self.teams[team]),
+            _ => (format!("user:{user}"), self.users[user]),
+        }
+    }
+
     fn move_some(&mut self, choices: &mut Choices) -> Vec<Change> {
         let mut moved = Vec::new();
         for _ in 0..MOVES {
@@ -130,6 +145,7 @@ fn write(shared: &Shared) {
         let head = shared.head();
         let entry = head.next_entry(head.position().time.plus_microseconds(1), "", "", Body::Changes(changes)).unwrap();
         let next = head.apply(&entry).unwrap();
+        shared.past.write().unwrap().push(Arc::new(sides.clone()));
         shared.history.write().unwrap().push(next, count).unwrap();
         drop(turn);
     }
@@ -154,14 +170,6 @@ fn rebuild(shared: &Shared) -> u64 {
     made
 }
 
-fn subject(choices: &mut Choices) -> String {
-    match choices.below(3) {
-        0 => format!("user:of-{}-{}", choices.below(TEAMS), choices.below(PER_TEAM)),
-        1 => format!("team:inner-{}#member", choices.below(TEAMS)),
-        _ => format!("user:{}", choices.below(USERS)),
-    }
-}
-
 /// Reads one revision after the other, each at several moments.
 fn read(shared: &Shared, seed: u64) {
     let mut choices = Choices::seeded(seed);
@@ -176,8 +184,10 @@ fn read(shared: &Shared, seed: u64) {
         };
         let prepared = Prepared::new(&state, Arc::clone(&shared.schema)).unwrap();
         let evaluator = prepared.evaluator(Timestamp::MIN, &context);
+        let place = usize::try_from(state.revision() - shared.begin).unwrap();
+        let sides = Arc::clone(&shared.past.read().unwrap()[place]);
         for _ in 0..10 {
-            let subject = subject(&mut choices);
+            let (subject, side) = sides.any(&mut choices);
             let check = |what: &str| {
                 let key: TupleKey = format!("{what}@{subject}").parse().unwrap();
                 shared.checks.fetch_add(1, Ordering::Relaxed);
@@ -185,7 +195,7 @@ fn read(shared: &Shared, seed: u64) {
             };
             let told = || format!("{subject} at revision {} of a window up to {}", state.revision(), shared.head().revision());
             let (left, right) = (check("side:left#member"), check("side:right#member"));
-            assert!(left != right, "left: {left}, right: {right}: {}", told());
+            assert!(left == (side == 0) && right == (side == 1), "left: {left}, right: {right}, not {}: {}", SIDES[side], told());
             assert_eq!((check("place:here#only_left"), check("place:here#only_right")), (left, right), "{}", told());
             assert!(check("place:here#some") && check("place:here#one"), "{}", told());
             assert!(!check("place:here#both") && !check("place:here#nowhere"), "{}", told());
@@ -198,11 +208,14 @@ fn read(shared: &Shared, seed: u64) {
 
 #[test]
 fn a_subject_is_in_exactly_one_of_two_groups_at_every_revision_while_it_moves() {
-    let state = state_of(Sides::new().tuples());
+    let first = Sides::new();
+    let state = state_of(first.tuples());
     let shared = Shared {
+        begin: state.revision(),
         history: RwLock::new(History::new(state, Window { max_states: 300, ..Window::default() })),
         turn: Mutex::new(()),
         schema: Arc::new(dhow_schema::compile_str(SCHEMA).unwrap()),
+        past: RwLock::new(vec![Arc::new(first)]),
         done: AtomicBool::new(false),
         checks: AtomicU64::new(0),
     };

@@ -14,7 +14,7 @@ use crate::runner::{Tally, caught, setting};
 const STEPS: usize = 60;
 const INQUIRIES_PER_STEP_PERCENT: usize = 60;
 /// One history of so many has a base of several segments, which takes its time.
-const PADDED_ONE_IN: u64 = 90;
+const PADDED_ONE_IN: u64 = 60;
 
 /// How histories are run.
 #[derive(Debug, Clone, Copy)]
