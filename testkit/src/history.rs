@@ -32,6 +32,8 @@ pub enum Step {
     Install,
     /// The tuples are loaded as from a table, and at most so many entries are un-applied to extend the window back.
     Restart(usize),
+    /// A reader takes the state so many revisions before the head, and keeps it whatever comes.
+    Hold(u64),
     /// Questions.
     Ask(Inquiry),
 }
@@ -41,6 +43,8 @@ pub enum Step {
 pub struct Inquiry {
     /// How many revisions before the head; the oldest of the window if there are not so many.
     pub age: u64,
+    /// Whether the reader who holds a state is asked instead, if there is one.
+    pub held: bool,
     /// The schema: the script's model at this place, whether or not it was ever written.
     pub model: usize,
     /// The request time in whole seconds since the Unix epoch.
@@ -76,8 +80,10 @@ impl fmt::Display for Step {
             Self::Work => f.write_str("make a part of a rebuild"),
             Self::Install => f.write_str("put the part in place"),
             Self::Restart(back) => write!(f, "restart, un-apply {back}"),
-            Self::Ask(Inquiry { age, model, now, questions, .. }) => {
-                write!(f, "ask {age} revisions back, schema {model}, at {}", timestamp_text(*now))?;
+            Self::Hold(age) => write!(f, "hold the state {age} revisions back"),
+            Self::Ask(Inquiry { age, held, model, now, questions, .. }) => {
+                let of = if *held { "the state held".to_owned() } else { format!("{age} revisions back") };
+                write!(f, "ask {of}, schema {model}, at {}", timestamp_text(*now))?;
                 questions.iter().try_for_each(|question| write!(f, "\n  {question}"))
             }
         }

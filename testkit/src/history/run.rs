@@ -19,7 +19,7 @@ const PADDED_ONE_IN: u64 = 60;
 /// How histories are run.
 #[derive(Debug, Clone, Copy)]
 pub struct Histories {
-    /// How many; `DHOW_CASES` multiplies them.
+    /// How many, the first ones; `DHOW_CASES` multiplies them.
     pub count: u64,
 }
 

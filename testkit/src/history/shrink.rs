@@ -56,7 +56,7 @@ fn without(script: &Script, at: usize, part: usize) -> Option<Script> {
             }
             contextual.remove(part);
         }
-        Step::Write(_) | Step::Schema(_) | Step::Work | Step::Install | Step::Restart(_) => return None,
+        Step::Write(_) | Step::Schema(_) | Step::Work | Step::Install | Step::Restart(_) | Step::Hold(_) => return None,
     }
     Some(fewer)
 }

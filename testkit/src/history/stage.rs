@@ -61,6 +61,7 @@ pub(super) struct Stage {
     tuples: Vec<Tuples>,
     rebuild: Option<Rebuild>,
     waiting: Option<Part>,
+    held: Option<State>,
     pub(super) tally: Tally,
 }
 
@@ -83,6 +84,7 @@ impl Stage {
             tuples: vec![Tuples::default()],
             rebuild: None,
             waiting: None,
+            held: None,
             tally: Tally::default(),
         }
     }
@@ -101,6 +103,7 @@ impl Stage {
             Step::Work => self.work(),
             Step::Install => self.install(),
             Step::Restart(back) => self.restart(*back),
+            Step::Hold(age) => self.hold(*age),
             Step::Ask(inquiry) => {
                 let view = self.view(inquiry);
                 let verdicts: Vec<_> = inquiry.questions.iter().map(|question| self.judge(&view, inquiry, question)).collect();
@@ -186,14 +189,28 @@ impl Stage {
         (self.history.oldest(), self.history.head().revision())
     }
 
-    fn revision(&self, inquiry: &Inquiry) -> u64 {
+    fn state_back(&self, age: u64) -> Result<State, String> {
         let (oldest, head) = self.window();
-        head.saturating_sub(inquiry.age).max(oldest)
+        self.history.at(head.saturating_sub(age).max(oldest)).map_err(|error| error.to_string())
+    }
+
+    fn hold(&mut self, age: u64) -> Result<(), String> {
+        self.held = Some(self.state_back(age)?);
+        Ok(())
+    }
+
+    /// The state that an inquiry is about.
+    fn state(&self, inquiry: &Inquiry) -> Result<State, String> {
+        match &self.held {
+            Some(held) if inquiry.held => Ok(held.clone()),
+            Some(_) | None => self.state_back(inquiry.age),
+        }
     }
 
     /// The tuples that an inquiry is about.
     pub(super) fn tuples(&self, inquiry: &Inquiry) -> &Tuples {
-        &self.tuples[usize::try_from(self.revision(inquiry)).expect("few revisions")]
+        let revision = self.state(inquiry).expect("within the window").revision();
+        &self.tuples[usize::try_from(revision).expect("few revisions")]
     }
 
     /// The tuples that an inquiry is about, for the circuit.
@@ -222,8 +239,8 @@ impl Stage {
 
     /// Asks the engine, and compares.
     pub(super) fn ask(&mut self, inquiry: &Inquiry, verdicts: &[Verdict]) -> Result<(), String> {
-        let revision = self.revision(inquiry);
-        let state = self.history.at(revision).map_err(|error| error.to_string())?;
+        let state = self.state(inquiry)?;
+        let revision = state.revision();
         if inquiry.by_oracle {
             self.compare_tuples(&state, inquiry)?;
         }

@@ -53,7 +53,8 @@ impl Teller {
             0..=54 => Step::Write(self.changes(stage)),
             55..=71 => Step::Work,
             72..=90 => Step::Install,
-            91..=94 => Step::Restart(*self.choices.pick(&[0, 2, 5, 100])),
+            91..=93 => Step::Restart(*self.choices.pick(&[0, 2, 5, 100])),
+            94..=95 => Step::Hold(u64::try_from(self.choices.below(4)).expect("a small number")),
             _ => {
                 self.current = self.choices.below(self.models.len());
                 Step::Schema(self.current)
@@ -110,7 +111,8 @@ impl Teller {
         let model = if self.choices.chance(35) { self.choices.below(self.models.len()) } else { self.current };
         let now = self.now + *self.choices.pick(&[0, 0, 0, -1, 1, 7_200]);
         let age = u64::try_from(age).expect("few revisions");
-        let mut inquiry = Inquiry { age, model, now, by_oracle: self.choices.chance(25), questions: Vec::new() };
+        let mut inquiry =
+            Inquiry { age, model, now, held: self.choices.chance(15), by_oracle: self.choices.chance(25), questions: Vec::new() };
         let tuples: Vec<Tuple> = stage.tuples(&inquiry).values().map(|known| known.model.clone()).collect();
         inquiry.by_oracle &= tuples.len() <= MOST_FOR_ORACLE;
         let mut world = World { model: self.models[model].clone(), tuples, now };
