@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 
 use crate::case::{Ask, Decided, Decider, Failure, Leaf, ListedItem, Setup};
 use crate::model::{Question, World, timestamp_text};
+use crate::oracle::Answer;
 
 /// The store of all tests.
 pub const STORE: StoreId = StoreId([7; 16]);
@@ -102,6 +103,20 @@ impl EngineStore {
     }
 }
 
+/// Whether the engine's answer is the oracle's; the engine does not tell a paradox from another denial.
+#[must_use]
+pub fn agrees(found: &Result<Decision, EvalError>, expected: &Answer) -> bool {
+    match (found, expected) {
+        (Ok(Decision::Allowed), Answer::Allowed)
+        | (Ok(Decision::Denied), Answer::Denied { .. })
+        | (Err(EvalError::Caveat(_)), Answer::Error) => true,
+        (Ok(Decision::Conditional { missing }), Answer::Conditional(names)) => {
+            missing.iter().map(|name| &**name).eq(names.iter().map(String::as_str))
+        }
+        _ => false,
+    }
+}
+
 /// A tuple as it is stored, its context converted by its caveat; whether the schema allows it is not looked at.
 ///
 /// # Panics
@@ -143,7 +158,7 @@ pub fn time(seconds: i64) -> Timestamp {
     timestamp_text(seconds).parse().expect("a time that was printed as RFC 3339")
 }
 
-fn context_of(context: &Map<String, Value>) -> Context {
+pub(crate) fn context_of(context: &Map<String, Value>) -> Context {
     context_from_json_object(&Value::Object(context.clone())).expect("generated context can be read")
 }
 

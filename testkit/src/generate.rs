@@ -8,7 +8,7 @@
 
 pub use choices::Choices;
 pub use schema::model;
-pub use tuples::{question, tuple, world};
+pub use tuples::{nesting, question, rewritten, tuple, world};
 
 use crate::model::World;
 use proptest::strategy::Strategy;

@@ -2,6 +2,8 @@
 //!
 //! - [`model`]: schemas, tuples and questions as plain data of this crate's own, with their text forms.
 //! - [`generate`]: makes models, tuples and questions that mostly make sense, from a seed or from proptest's choices.
+//! - [`history`]: what a store lives through, step by step, with questions in between.
+//! - [`plain`]: a view of tuples in a map, nothing more.
 //! - [`oracle`]: decides a question by brute force from the textbook's definition; shares no code and no algorithm with the engine.
 //! - [`runner`]: runs a property on many generated worlds, counts the answers, shrinks and prints what failed.
 //! - [`case`]: the loader of the case files in `testdata/cases` and the one `check_case` that every implementation runs.
@@ -18,6 +20,8 @@ pub mod case;
 pub mod debian;
 pub mod engine;
 pub mod generate;
+pub mod history;
 pub mod model;
 pub mod oracle;
+pub mod plain;
 pub mod runner;

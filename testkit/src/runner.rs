@@ -46,6 +46,28 @@ impl Tally {
         self.allowed + self.denied + self.conditional + self.paradox + self.error
     }
 
+    /// Adds the counts of another part of the run.
+    pub const fn add(&mut self, other: &Self) {
+        self.allowed += other.allowed;
+        self.denied += other.denied;
+        self.conditional += other.conditional;
+        self.paradox += other.paradox;
+        self.error += other.error;
+    }
+
+    /// Fails unless there were so many answers, and some of each kind. A run of one seed is let off.
+    ///
+    /// # Panics
+    /// When there are too few, or a kind is missing.
+    pub fn assert_kinds(&self, least: u64) {
+        if setting("DHOW_SEED").is_some() {
+            return;
+        }
+        assert!(self.total() >= least, "fewer than {least} answers: {self}");
+        let kinds = [self.allowed, self.denied, self.conditional, self.paradox, self.error];
+        assert!(kinds.iter().all(|kind| kind * 1_000 >= self.total()), "less than one in 1,000 of a kind: {self}");
+    }
+
     /// Fails unless there were [`LEAST_ANSWERS`], and at least these shares, in percent, were yes, conditional and paradoxes: or the
     /// property says little. A run of one seed is let off.
     ///
@@ -148,12 +170,17 @@ pub fn run(run: Run, property: impl Fn(&Case, &mut Tally) -> Result<(), String>)
 
 /// A number from the environment.
 #[expect(clippy::disallowed_methods, reason = "how long to test is said from outside; nothing else reads the environment")]
-fn setting(name: &str) -> Option<u64> {
+pub(crate) fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} must be a number, not `{text}`")))
 }
 
 fn guarded(property: &impl Fn(&Case, &mut Tally) -> Result<(), String>, case: &Case, tally: &mut Tally) -> Result<(), String> {
-    catch_unwind(AssertUnwindSafe(|| property(case, tally))).unwrap_or_else(|panic| {
+    caught(|| property(case, tally))
+}
+
+/// What is tried, a panic being a failure like any other.
+pub(crate) fn caught(tried: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+    catch_unwind(AssertUnwindSafe(tried)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
         Err(format!("panic: {}", text.unwrap_or("of an unknown kind")))
     })

@@ -1,23 +1,9 @@
 //! Laws of check, on generated worlds.
 
-use dhow_engine::eval::{Decision, EvalError};
-use dhow_testkit::engine::EngineStore;
+use dhow_testkit::engine::{EngineStore, agrees};
 use dhow_testkit::generate::Profile;
-use dhow_testkit::oracle::{Answer, decide};
+use dhow_testkit::oracle::decide;
 use dhow_testkit::runner::{Run, run};
-
-/// The engine's answer in the oracle's words; the engine does not tell a paradox from another denial.
-fn agrees(found: &Result<Decision, EvalError>, expected: &Answer) -> bool {
-    match (found, expected) {
-        (Ok(Decision::Allowed), Answer::Allowed)
-        | (Ok(Decision::Denied), Answer::Denied { .. })
-        | (Err(EvalError::Caveat(_)), Answer::Error) => true,
-        (Ok(Decision::Conditional { missing }), Answer::Conditional(names)) => {
-            missing.iter().map(|name| &**name).eq(names.iter().map(String::as_str))
-        }
-        _ => false,
-    }
-}
 
 #[test]
 fn check_is_what_brute_force_finds() {

@@ -4,9 +4,9 @@
 //! reader of an older overlay may find bits of a newer one, and looks in vain.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::ids::{Direction, NodeId};
+use super::sync::{AtomicU64, Ordering};
 
 /// See the module.
 #[derive(Default)]

@@ -39,6 +39,25 @@ pub fn tuple(choices: &mut Choices, world: &World) -> Tuple {
     Maker { choices, model: &world.model, size: IDS.len(), profile: Profile::WRITABLE }.tuple(definition, relation)
 }
 
+/// Tuples that make a self-loop, a cycle, a chain or a diamond of one relation whose subjects are of its own type; none where the schema
+/// has no such relation.
+pub fn nesting(choices: &mut Choices, world: &World) -> Vec<Tuple> {
+    let relations =
+        world.model.definitions.iter().flat_map(|definition| definition.relations.iter().map(move |relation| (definition, relation)));
+    let back = |(definition, relation): (&'_ Definition, &'_ Relation)| {
+        let allowed = relation.types.iter().find(|allowed| allowed.object_type == definition.name && allowed.shape != Shape::Wildcard)?;
+        Some((definition.clone(), relation.clone(), allowed.clone()))
+    };
+    let relations: Vec<_> = relations.filter_map(back).collect();
+    if relations.is_empty() {
+        return Vec::new();
+    }
+    let (definition, relation, allowed) = choices.pick(&relations);
+    let edges = edges(choices);
+    let mut maker = Maker { choices, model: &world.model, size: IDS.len(), profile: Profile::WRITABLE };
+    edges.iter().map(|(from, to)| maker.between(definition, relation, from, allowed, to)).collect()
+}
+
 /// A question about a world.
 ///
 /// # Panics
@@ -104,8 +123,8 @@ fn request_context(choices: &mut Choices, world: &World) -> Map<String, serde_js
     context
 }
 
-/// The tuple under another alternative of its relation with the same subject shape, if the schema still allows its key.
-fn rewritten(choices: &mut Choices, world: &World, stored: Tuple) -> Option<Tuple> {
+/// A tuple under another alternative of its relation with the same subject shape, if the schema still allows its key.
+pub fn rewritten(choices: &mut Choices, world: &World, stored: Tuple) -> Option<Tuple> {
     let relation = world.model.definition(&stored.object.object_type)?.relation(&stored.relation)?;
     let fits = |allowed: &&SubjectType| allowed.object_type == stored.subject.object.object_type && allowed.shape == stored.subject.shape();
     let alternatives: Vec<&SubjectType> = relation.types.iter().filter(fits).collect();

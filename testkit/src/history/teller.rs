@@ -1,0 +1,168 @@
+//! Makes up what happens next.
+
+use super::stage::{Stage, Verdict};
+use super::{Inquiry, Script, Step};
+use crate::generate::{Choices, Profile, model, nesting, question, rewritten, tuple, world};
+use crate::model::{Model, Question, Shape, Tuple, World, latest};
+use crate::oracle::Answer;
+
+/// How many questions are asked at once.
+const QUESTIONS: usize = 8;
+/// Above so many tuples they go rather than come: brute force has its limits.
+const MANY: usize = 45;
+/// Worlds of more tuples are judged by the circuit alone.
+const MOST_FOR_ORACLE: usize = 50;
+/// How many nodes a segment of the graph's base has.
+const SEGMENT_NODES: usize = 1 << 16;
+
+/// Makes up a history.
+pub(super) struct Teller {
+    choices: Choices,
+    models: Vec<Model>,
+    now: i64,
+    /// What comes first.
+    opening: Vec<Tuple>,
+    /// The model written last.
+    current: usize,
+    /// What was removed lately.
+    gone: Vec<Tuple>,
+}
+
+impl Teller {
+    /// The beginning of a history, without steps; `padded`: its base has several segments.
+    pub(super) fn begin(seed: u64, padded: bool) -> (Self, Script) {
+        let mut choices = Choices::seeded(seed);
+        let World { model: first, tuples: opening, now } = world(&mut choices, Profile::ALL);
+        let mut models = vec![first];
+        models.extend((0..1 + choices.below(3)).map(|_| model(&mut choices, Profile::ALL)));
+        let max_states = 1 + *choices.pick(&[1, 3, 8, 20, 60]);
+        // The segment's last nodes are the first of the world.
+        let padding = if padded { SEGMENT_NODES / 2 - choices.below(6) } else { 0 };
+        let script = Script { models: models.clone(), max_states, padding, steps: Vec::new() };
+        (Self { choices, models, now, opening, current: 0, gone: Vec::new() }, script)
+    }
+
+    /// How every history begins.
+    pub(super) fn opening(&self) -> Vec<Step> {
+        vec![Step::Schema(0), Step::Write(self.opening.iter().map(|tuple| (tuple.clone(), true)).collect())]
+    }
+
+    /// What happens next, other than questions.
+    pub(super) fn next(&mut self, stage: &Stage) -> Step {
+        match self.choices.below(100) {
+            0..=54 => Step::Write(self.changes(stage)),
+            55..=71 => Step::Work,
+            72..=90 => Step::Install,
+            91..=93 => Step::Restart(*self.choices.pick(&[0, 2, 5, 100])),
+            94..=95 => Step::Hold(u64::try_from(self.choices.below(4)).expect("a small number")),
+            _ => {
+                self.current = self.choices.below(self.models.len());
+                Step::Schema(self.current)
+            }
+        }
+    }
+
+    fn changes(&mut self, stage: &Stage) -> Vec<(Tuple, bool)> {
+        let present: Vec<Tuple> = stage.newest().values().map(|known| known.model.clone()).collect();
+        let nested: Vec<Tuple> = present.iter().filter(|tuple| matches!(tuple.subject.shape(), Shape::Userset(_))).cloned().collect();
+        let model = if self.choices.chance(15) { self.choices.below(self.models.len()) } else { self.current };
+        let world = World { model: self.models[model].clone(), tuples: present, now: self.now };
+        let removal = if world.tuples.len() > MANY { 80 } else { 35 };
+        let mut changes: Vec<(Tuple, bool)> = Vec::new();
+        for _ in 0..=self.choices.below(6) {
+            let choices = &mut self.choices;
+            if choices.chance(removal) && !world.tuples.is_empty() {
+                let from = if choices.chance(50) && !nested.is_empty() { &nested } else { &world.tuples };
+                changes.push((choices.pick(from).clone(), false));
+                continue;
+            }
+            match choices.below(100) {
+                0..=39 => changes.push((tuple(choices, &world), true)),
+                40..=59 => changes.extend(nesting(choices, &world).into_iter().map(|tuple| (tuple, true))),
+                60..=79 if !self.gone.is_empty() => changes.push((choices.pick(&self.gone).clone(), true)),
+                _ if !world.tuples.is_empty() => {
+                    let tuple = choices.pick(&world.tuples).clone();
+                    changes.extend(rewritten(choices, &world, tuple).map(|tuple| (tuple, true)));
+                }
+                _ => {}
+            }
+        }
+        let mut once: Vec<(Tuple, bool)> = Vec::new();
+        for (tuple, keep) in changes {
+            once.retain(|(other, _)| !other.same_key(&tuple));
+            once.push((tuple, keep));
+        }
+        self.gone.extend(once.iter().filter(|(_, keep)| !keep).map(|(tuple, _)| tuple.clone()));
+        let forgotten = self.gone.len().saturating_sub(10);
+        self.gone.drain(..forgotten);
+        once
+    }
+
+    /// Whether something is asked now.
+    pub(super) fn asks(&mut self, percent: usize) -> bool {
+        self.choices.chance(percent)
+    }
+
+    /// Questions about some revision, with what their answers must be.
+    pub(super) fn inquiry(&mut self, stage: &Stage) -> (Inquiry, Vec<Verdict>) {
+        let (oldest, head) = stage.window();
+        let depth = usize::try_from(head - oldest).expect("few revisions");
+        let age = if self.choices.chance(60) { self.choices.below(depth + 1) } else { 0 };
+        let model = if self.choices.chance(35) { self.choices.below(self.models.len()) } else { self.current };
+        let now = self.now + *self.choices.pick(&[0, 0, 0, -1, 1, 7_200]);
+        let age = u64::try_from(age).expect("few revisions");
+        let mut inquiry =
+            Inquiry { age, model, now, held: self.choices.chance(15), by_oracle: self.choices.chance(25), questions: Vec::new() };
+        let tuples: Vec<Tuple> = stage.tuples(&inquiry).values().map(|known| known.model.clone()).collect();
+        inquiry.by_oracle &= tuples.len() <= MOST_FOR_ORACLE;
+        let mut world = World { model: self.models[model].clone(), tuples, now };
+        // The orphans of other schemas stay in the way of answers, but a question about names that the schema does not have is none.
+        world.tuples.retain(|tuple| has_names_of(&world.model, tuple));
+        let view = stage.view(&inquiry);
+        let mut verdicts = Vec::new();
+        for _ in 0..QUESTIONS {
+            // Most pairs of object and subject have nothing to do with each other: a plain no is drawn again.
+            let mut drawn = self.question(&world);
+            let mut verdict = stage.judge(&view, &inquiry, &drawn);
+            for _ in 0..5 {
+                if verdict.answer() != (Answer::Denied { paradox: false }) {
+                    break;
+                }
+                drawn = self.question(&world);
+                verdict = stage.judge(&view, &inquiry, &drawn);
+            }
+            verdicts.push(verdict);
+            inquiry.questions.push(drawn);
+        }
+        (inquiry, verdicts)
+    }
+
+    /// A question, now and then with more contextual tuples: shapes of nested groups, and ids that nothing stored names.
+    fn question(&mut self, world: &World) -> Question {
+        let choices = &mut self.choices;
+        let mut drawn = question(choices, world);
+        if choices.chance(8) {
+            drawn.contextual.extend(nesting(choices, world));
+        }
+        if choices.chance(8) {
+            // A way through an object that nothing else names: to it from what is asked about, and from it to the subject or anybody.
+            let mut to = tuple(choices, world);
+            if to.subject.shape() != Shape::Wildcard {
+                "unknown".clone_into(&mut to.subject.object.id);
+            }
+            let mut from = tuple(choices, world);
+            "unknown".clone_into(&mut from.object.id);
+            drawn.contextual.extend([to, from]);
+        }
+        drawn.contextual = latest(&drawn.contextual);
+        drawn
+    }
+}
+
+fn has_names_of(model: &Model, tuple: &Tuple) -> bool {
+    let subject = &tuple.subject;
+    let known = |object_type| model.definition(object_type).is_some();
+    known(&tuple.object.object_type)
+        && known(&subject.object.object_type)
+        && subject.relation.as_ref().is_none_or(|relation| model.has(&subject.object.object_type, relation))
+}
