@@ -53,7 +53,7 @@ fn what_many_permissions_are_computed_from_is_not_written_out_in_all_of_them() {
     assert!(operations(&plans) < permissions * 60 + takes * 10, "{}", operations(&plans));
     assert!(plans.plans.iter().all(|plan| !plan.tangled));
     let last = permissions - 1;
-    let questions = [format!("d:1#p{last}@t7:1"), format!("d:1#p{last}@user:1"), format!("d:1#p{last}@user:2"), format!("d:1#p5@d:1#o")];
+    let questions = [format!("d:1#p{last}@t7:1"), format!("d:1#p{last}@user:1"), format!("d:1#p{last}@user:2"), "d:1#p5@d:1#o".to_owned()];
     let questions: Vec<&str> = questions.iter().map(String::as_str).collect();
     assert_eq!(answers(&schema, &["d:1#r@t7:1", "d:1#o@user:1"], &questions), [true, true, false, true]);
 }
