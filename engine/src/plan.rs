@@ -17,6 +17,7 @@ use crate::graph::vocabulary::Kind;
 pub(crate) use compile::compile;
 
 mod compile;
+pub(crate) mod inverse;
 mod order;
 
 /// A plan, by its place among a schema's plans.

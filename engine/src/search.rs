@@ -26,6 +26,7 @@ use crate::validate::check_question;
 use sight::{Extra, Sight};
 use walk::{Asked, Tri, Walk};
 
+mod lists;
 mod members;
 mod sight;
 mod walk;
@@ -147,17 +148,21 @@ impl<'a> Evaluator<'a> {
             Tri::Yes => Ok((Decision::Allowed, steps)),
             Tri::No => Ok((Decision::Denied, steps)),
             Tri::NotHere => {
-                let overlay;
-                let view: &dyn GraphView = if self.contextual.is_empty() {
-                    &self.prepared.state
-                } else {
-                    overlay = Overlay::new(&self.prepared.state, self.contextual.iter().cloned());
-                    &overlay
-                };
-                let circuit = Circuit::new(&self.prepared.schema, view, self.time, self.context).with_limits(self.limits);
-                circuit.check_counted(question).map(|(decision, more)| (decision, steps + more))
+                self.by_circuit(self.limits, |circuit| circuit.check_counted(question).map(|(decision, more)| (decision, steps + more)))
             }
         }
+    }
+
+    /// Asks the circuit's evaluator, which sees what this one sees.
+    fn by_circuit<T>(&self, limits: Limits<'_>, ask: impl FnOnce(&Circuit<'_>) -> T) -> T {
+        let overlay;
+        let view: &dyn GraphView = if self.contextual.is_empty() {
+            &self.prepared.state
+        } else {
+            overlay = Overlay::new(&self.prepared.state, self.contextual.iter().cloned());
+            &overlay
+        };
+        ask(&Circuit::new(&self.prepared.schema, view, self.time, self.context).with_limits(limits))
     }
 
     fn search(&self, question: &TupleKey) -> Result<(Tri, u64), EvalError> {

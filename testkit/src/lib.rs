@@ -18,6 +18,7 @@ pub mod case;
 pub mod debian;
 pub mod engine;
 pub mod generate;
+pub mod lists;
 pub mod model;
 pub mod oracle;
 pub mod runner;

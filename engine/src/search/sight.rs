@@ -98,11 +98,16 @@ impl<'a> Sight<'a> {
 
     /// The type of a node that an edge has.
     pub(crate) fn type_of(&self, node: NodeId) -> Option<TypeId> {
+        self.name_of(node).map(|(type_id, _)| type_id)
+    }
+
+    /// The type and the id of a node that an edge has.
+    pub(crate) fn name_of(&self, node: NodeId) -> Option<(TypeId, &'a str)> {
         if node.is_of_request() {
             let place = usize::try_from(node.0 - NodeId::FIRST_OF_REQUEST).ok()?;
-            return self.extra?.names.get(place).map(|(type_id, _)| *type_id);
+            return self.extra?.names.get(place).map(|(type_id, id)| (*type_id, &**id));
         }
-        self.graph.name(node).map(|(type_id, _)| type_id)
+        self.graph.name(node)
     }
 
     /// Whether more than the base's record must be looked at.

@@ -392,7 +392,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn caveat(&mut self, qualifier: &Qualifier, spent: &mut u64) -> Result<Tri, Stopped> {
+    pub(super) fn caveat(&mut self, qualifier: &Qualifier, spent: &mut u64) -> Result<Tri, Stopped> {
         self.look()?;
         *spent += 1;
         let Some(caveat) = &qualifier.caveat else { return Ok(Tri::Yes) };
