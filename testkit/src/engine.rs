@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use dhow_engine::entry::{Body, Change, StoreId};
 use dhow_engine::eval::{Decision, EvalError, Evaluator, Exclusion, GraphView, ListedSubject, Overlay, Page, PageRequest};
+use dhow_engine::filter::TupleFilter;
 use dhow_engine::search::{self, Prepared};
-use dhow_engine::state::State;
+use dhow_engine::state::{Rebuild, State};
 use dhow_engine::time::Timestamp;
 use dhow_engine::tuple::{Tuple, TupleCaveat, TupleKey};
 use dhow_engine::validate::{TupleRefused, admit};
@@ -51,6 +52,23 @@ impl EngineStore {
         let tuples = world.tuples.iter().map(|tuple| stored(&schema, &tuple.to_string()));
         let state = state_of(tuples.collect());
         Self { schema: Arc::new(schema), state, warnings: Vec::new() }
+    }
+
+    /// The same tuples, every other one of which is in the base of the graph, the rest changed after it.
+    ///
+    /// # Panics
+    /// When the engine does not take an entry.
+    #[must_use]
+    pub fn half_in_base(&self) -> Self {
+        let all = self.state.scan(&TupleFilter::default(), None).map(|tuple| (*tuple).clone());
+        let (base, after): (Vec<_>, Vec<_>) = all.enumerate().partition(|(place, _)| place % 2 == 0);
+        let tuples = |part: Vec<(usize, Tuple)>| part.into_iter().map(|(_, tuple)| tuple).collect();
+        let mut state = state_of(tuples(base));
+        let mut rebuild = Rebuild::begin_now(&state);
+        while let Some(part) = rebuild.work(&state) {
+            state = part.install(&state, state.revision());
+        }
+        Self { state: with_tuples(state, tuples(after)), ..self.clone() }
     }
 
     /// The engine's decision of a generated question.
@@ -151,7 +169,10 @@ pub fn stored(schema: &Schema, text: &str) -> Tuple {
 pub fn state_of(tuples: Vec<Tuple>) -> State {
     let tuples: BTreeMap<TupleKey, Tuple> = tuples.into_iter().map(|tuple| (tuple.key.clone(), tuple)).collect();
     let tuples: Vec<Tuple> = tuples.into_values().collect();
-    let mut state = State::genesis(STORE);
+    with_tuples(State::genesis(STORE), tuples)
+}
+
+fn with_tuples(mut state: State, tuples: Vec<Tuple>) -> State {
     for part in tuples.chunks(ENTRY) {
         let changes = part.iter().cloned().map(Change::created).collect();
         let entry = state.next_entry(Timestamp::MIN, "testkit", "", Body::Changes(changes)).expect("changes of new keys");

@@ -28,6 +28,9 @@ mod forward;
 mod ordered;
 mod waves;
 
+#[cfg(test)]
+mod tests;
+
 /// The number of the object or subject of a question that nothing names.
 const NOBODY: NodeId = NodeId::MAX;
 /// The number of a wildcard that nothing names.
