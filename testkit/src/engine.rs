@@ -60,7 +60,8 @@ impl EngineStore {
     /// When the engine does not take an entry.
     #[must_use]
     pub fn half_in_base(&self) -> Self {
-        let all = self.state.scan(&TupleFilter::default(), None).map(|tuple| (*tuple).clone());
+        let every = TupleFilter::default();
+        let all = self.state.scan(&every, None).map(|tuple| (*tuple).clone());
         let (base, after): (Vec<_>, Vec<_>) = all.enumerate().partition(|(place, _)| place % 2 == 0);
         let tuples = |part: Vec<(usize, Tuple)>| part.into_iter().map(|(_, tuple)| tuple).collect();
         let mut state = state_of(tuples(base));

@@ -45,6 +45,7 @@ pub(crate) struct Inverse {
     starts: Vec<(Start, Place)>,
     /// By place.
     steps: Vec<Vec<Back>>,
+    places: HashMap<PlanId, Place, foldhash::fast::FixedState>,
 }
 
 /// The kind of subjects that a question is about.
@@ -58,7 +59,7 @@ pub(crate) struct Wanted {
 impl Inverse {
     /// Turns a plan of a type round, for subjects of one kind. O(the plans that it needs).
     pub(crate) fn of(plans: &Plans, vocabulary: &Vocabulary, asked: (PlanId, TypeId), wanted: Wanted) -> Self {
-        let mut turned = Turned { inverse: Self::default(), places: HashMap::default(), open: Vec::new() };
+        let mut turned = Turned { inverse: Self::default(), open: Vec::new() };
         turned.place(asked);
         let mut next = 0;
         while let Some((id, type_id)) = turned.open.get(next).copied() {
@@ -77,6 +78,11 @@ impl Inverse {
         &self.starts
     }
 
+    /// The place of a plan that is in it.
+    pub(crate) fn place_of(&self, plan: PlanId) -> Option<Place> {
+        self.places.get(&plan).copied()
+    }
+
     /// What may hold where a plan does.
     #[inline]
     pub(crate) fn steps(&self, place: Place) -> &[Back] {
@@ -87,7 +93,6 @@ impl Inverse {
 /// An inverse in the making.
 struct Turned {
     inverse: Inverse,
-    places: HashMap<PlanId, Place, foldhash::fast::FixedState>,
     /// The plans in the order of their places, and the types that they belong to.
     open: Vec<(PlanId, TypeId)>,
 }
@@ -95,7 +100,7 @@ struct Turned {
 impl Turned {
     fn place(&mut self, (id, type_id): (PlanId, TypeId)) -> Place {
         let next = Place(u32::try_from(self.open.len()).unwrap_or(u32::MAX));
-        *self.places.entry(id).or_insert_with(|| {
+        *self.inverse.places.entry(id).or_insert_with(|| {
             self.open.push((id, type_id));
             self.inverse.steps.push(Vec::new());
             next

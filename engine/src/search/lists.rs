@@ -9,23 +9,25 @@
 
 use smallvec::smallvec;
 
-use super::walk::{Asked, Tri, Walk};
+use super::walk::{Asked, Walk};
 use super::{Evaluator, Sight};
-use crate::eval::{
-    Decision, EvalError, Exclusion, Limits, ListedObject, ListedPermission, ListedSubject, Page, PageRequest, Stopped, is_excluded,
-};
+use crate::eval::{EvalError, ListedObject, ListedPermission, Page, PageRequest, Stopped};
 use crate::graph::ids::{NodeId, TypeId};
 use crate::graph::vocabulary::Kind;
 use crate::plan::PlanId;
 use crate::plan::inverse::{Inverse, Wanted};
 use crate::tuple::{Id, ObjectRef, Subject, TupleKey};
+use decide::{Decider, Nothing};
 use dhow_schema::ir::{Name, RelationKind};
-use ordered::{Candidate, Ordered, Unnamed};
+use ordered::{Candidate, Ordered};
 use std::collections::BTreeMap;
 
 mod backward;
+mod decide;
 mod forward;
 mod ordered;
+mod parts;
+mod subjects;
 mod waves;
 
 #[cfg(test)]
@@ -33,14 +35,6 @@ mod tests;
 
 /// The number of the object or subject of a question that nothing names.
 const NOBODY: NodeId = NodeId::MAX;
-/// The number of a wildcard that nothing names.
-const NO_WILDCARD: NodeId = NodeId(NodeId::MAX.0 - 1);
-
-/// Decides candidates, one after the other, within one budget.
-struct Decider<'e, 'a> {
-    evaluator: &'e Evaluator<'a>,
-    spent: u64,
-}
 
 impl Evaluator<'_> {
     /// The objects of a type that `subject` has `relation` on, by id. O(edges between the subject and the candidates), and a check for each
@@ -68,15 +62,15 @@ impl Evaluator<'_> {
             Err(stopped @ Stopped::Deadline { .. }) => return Err(stopped.into()),
         };
         let unnamed = smallvec![(NOBODY, &**subject.id())];
-        let candidates = Ordered::new(sight, type_id, unnamed, &found, page.after, page.limit);
-        let mut decider = Decider { evaluator: self, spent: 0 };
+        let candidates = Ordered::new(sight, type_id, unnamed, found.nodes(), page.after, page.limit);
+        let mut decider = Decider::new(self);
         paged(candidates, page.limit, id_of, |Candidate { node, id, sure }| {
             let object = || ObjectRef::from_valid(object_type.clone(), Id::from(*id));
             let decision = if *sure {
                 decider.certain(&mut walk)?
             } else {
                 let question = || TupleKey::from_valid(object(), relation.clone(), subject.clone());
-                decider.decide(&mut walk, (plan, *node), question)?
+                decider.decide(&mut walk, (plan, *node), &found, question)?
             };
             Ok((!decision.is_denied()).then(|| ListedObject { object: object(), decision }))
         })
@@ -106,7 +100,7 @@ impl Evaluator<'_> {
         let sight = self.sight();
         let (node, subject_node) = sight.both((object_type, object.id()), (wanted.type_id, subject.id()));
         let mut walk = self.walk(self.asked_of(subject_node, wanted));
-        let mut decider = Decider { evaluator: self, spent: 0 };
+        let mut decider = Decider::new(self);
         let names = names.into_iter().filter(|(name, _)| page.after.is_none_or(|after| ***name > *after));
         paged(
             names,
@@ -114,84 +108,10 @@ impl Evaluator<'_> {
             |(name, _)| Name::clone(name),
             |(name, (kind, plan))| {
                 let question = || TupleKey::from_valid(object.clone(), Name::clone(name), subject.clone());
-                let decision = decider.decide(&mut walk, (*plan, node), question)?;
+                let decision = decider.decide(&mut walk, (*plan, node), &Nothing, question)?;
                 Ok((!decision.is_denied()).then(|| ListedPermission { name: Name::clone(name), kind: *kind, decision }))
             },
         )
-    }
-
-    /// The subjects of a type (its objects, or the usersets of `subject_relation`) that have `relation` on `object`, by id. O(edges that
-    /// the question depends on), and a check for each candidate that is not certain.
-    ///
-    /// Any object that is no candidate is decided as `type:*` is: if that is not denied, it is an item, with the candidates that it does
-    /// not stand for.
-    ///
-    /// # Errors
-    /// Those of a check, of any of the subjects looked at; a budget that the way to the candidates uses up.
-    pub fn list_subjects(
-        &self,
-        object: &ObjectRef,
-        relation: &Name,
-        subject_type: &Name,
-        subject_relation: Option<&Name>,
-        page: PageRequest<'_>,
-    ) -> Result<Page<ListedSubject>, EvalError> {
-        let ids = (self.plan_of(object.object_type(), relation), self.wanted(subject_type, subject_relation, false));
-        let (Some((object_type, plan)), Some(wanted)) = ids else {
-            let list = |circuit: &super::Circuit<'_>| circuit.list_subjects(object, relation, subject_type, subject_relation, page);
-            return self.by_circuit(self.limits, list);
-        };
-        let sight = self.sight();
-        let object_node = sight.find(object_type, object.id()).unwrap_or(NOBODY);
-        let mut walk = self.walk(self.asked_of(object_node, wanted));
-        let mut found = forward::candidates(&mut walk, (plan, object_node, object_type), wanted, self.limits.max_steps)?;
-        let wildcard = sight.find(wanted.type_id, "*").unwrap_or(NO_WILDCARD);
-        let wildcard_wanted = self.wanted(subject_type, subject_relation, true).filter(|_| subject_relation.is_none());
-        if wildcard_wanted.is_some() {
-            found.push((wildcard, false));
-        }
-        let unnamed: Unnamed<'_> = smallvec![(NOBODY, &**object.id()), (NO_WILDCARD, "*")];
-        let subject_of = |id: &str| match subject_relation {
-            Some(relation) => Subject::userset_of_valid(ObjectRef::from_valid(subject_type.clone(), Id::from(id)), relation.clone()),
-            None if id == "*" => Subject::wildcard_of_valid(subject_type.clone()),
-            None => Subject::object(ObjectRef::from_valid(subject_type.clone(), Id::from(id))),
-        };
-        let mut decider = Decider { evaluator: self, spent: 0 };
-        let mut decided: hashbrown::HashMap<NodeId, Decision, foldhash::fast::FixedState> = hashbrown::HashMap::default();
-        let candidates = Ordered::new(sight, wanted.type_id, unnamed.clone(), &found, page.after, page.limit);
-        paged(candidates, page.limit, id_of, |candidate| {
-            let Candidate { node, id, sure } = *candidate;
-            let mut decide = |node: NodeId, id: &str, wanted: Wanted| {
-                let mut walk = self.walk(self.asked_of(node, wanted));
-                let question = || TupleKey::from_valid(object.clone(), relation.clone(), subject_of(id));
-                decider.decide(&mut walk, (plan, object_node), question)
-            };
-            if let Some(wildcard_wanted) = wildcard_wanted.filter(|_| node == wildcard) {
-                let decision = decide(node, id, wildcard_wanted)?;
-                if decision.is_denied() {
-                    return Ok(None);
-                }
-                let mut exclusions = Vec::new();
-                // Who is in for certain is not excluded.
-                let certain: hashbrown::HashSet<NodeId, foldhash::fast::FixedState> =
-                    found.iter().filter(|(_, sure)| *sure).map(|(node, _)| *node).collect();
-                let doubtful = found.iter().filter(|(node, _)| *node != wildcard && !certain.contains(node)).copied().collect();
-                for other in Ordered::new(sight, wanted.type_id, unnamed.clone(), &doubtful, None, usize::MAX) {
-                    let of_other = decide(other.node, other.id, wanted)?;
-                    decided.insert(other.node, of_other.clone());
-                    if is_excluded(&decision, &of_other) {
-                        exclusions.push(Exclusion { subject: subject_of(other.id), decision: of_other });
-                    }
-                }
-                return Ok(Some(ListedSubject { subject: subject_of(id), decision, exclusions }));
-            }
-            let decision = match decided.get(&node) {
-                _ if sure => decider.certain(&mut walk)?,
-                Some(decision) => decision.clone(),
-                None => decide(node, id, wanted)?,
-            };
-            Ok((!decision.is_denied()).then(|| ListedSubject { subject: subject_of(id), decision, exclusions: Vec::new() }))
-        })
     }
 }
 
@@ -231,52 +151,6 @@ impl<'a> Evaluator<'a> {
     fn asked_of(&self, node: NodeId, Wanted { type_id, kind, kind_id }: Wanted) -> Asked {
         let wildcard = if kind == Kind::Object { self.sight().find(type_id, "*") } else { None };
         Asked { node, type_id, kind, kind_id, wildcard }
-    }
-}
-
-impl Decider<'_, '_> {
-    /// Takes one step, unless there is none left. The first candidate of a page always has the whole budget.
-    fn begin(&mut self) -> Result<(), EvalError> {
-        let max_steps = self.evaluator.limits.max_steps;
-        if self.spent > 0 && self.spent >= max_steps {
-            return Err(Stopped::Budget { max_steps }.into());
-        }
-        Ok(())
-    }
-
-    /// Charges a candidate that needs no check.
-    fn certain(&mut self, walk: &mut Walk<'_>) -> Result<Decision, EvalError> {
-        self.begin()?;
-        walk.look()?;
-        self.spent += 1;
-        Ok(Decision::Allowed)
-    }
-
-    /// Decides a candidate as a check does.
-    fn decide(
-        &mut self,
-        walk: &mut Walk<'_>,
-        (plan, node): (PlanId, NodeId),
-        question: impl FnOnce() -> TupleKey,
-    ) -> Result<Decision, EvalError> {
-        self.begin()?;
-        let (answer, steps) = walk.search(plan, node, self.spent)?;
-        let decision = match answer {
-            Tri::Yes => Decision::Allowed,
-            Tri::No => Decision::Denied,
-            Tri::NotHere => {
-                let max_steps = self.evaluator.limits.max_steps;
-                let limits = Limits { max_steps: max_steps.saturating_sub(self.spent), ..self.evaluator.limits };
-                let (decision, more) =
-                    self.evaluator.by_circuit(limits, |circuit| circuit.check_counted(&question())).map_err(|error| {
-                        if let EvalError::Stopped(Stopped::Budget { .. }) = error { Stopped::Budget { max_steps }.into() } else { error }
-                    })?;
-                self.spent += more;
-                decision
-            }
-        };
-        self.spent += steps + 1;
-        Ok(decision)
     }
 }
 

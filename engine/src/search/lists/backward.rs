@@ -3,16 +3,18 @@
 use std::ops::ControlFlow;
 
 use super::super::walk::{Standing, Tri, Walk};
+use super::decide::Known;
 use super::waves::{Found, Waves};
 use crate::eval::Stopped;
 use crate::graph::ids::{ClassId, Direction, NodeId};
+use crate::plan::PlanId;
 use crate::plan::inverse::{Inverse, Place, Start};
 
 /// The nodes for which the plan that was turned round may hold, and whether it does for certain. No other node is one, and none is
 /// missing. O(edges reached).
 ///
 /// A way is certain when every edge of it counts, with a caveat that holds or without one, and no expression is on it.
-pub(super) fn candidates(walk: &mut Walk<'_>, inverse: &Inverse, max_steps: u64) -> Result<Found, Stopped> {
+pub(super) fn candidates<'i>(walk: &mut Walk<'_>, inverse: &'i Inverse, max_steps: u64) -> Result<Objects<'i>, Stopped> {
     let mut backward = Backward { walk, inverse, waves: Waves::within(max_steps), found: Found::new() };
     let asked = backward.walk.asked;
     for (start, place) in inverse.starts() {
@@ -40,7 +42,29 @@ pub(super) fn candidates(walk: &mut Walk<'_>, inverse: &Inverse, max_steps: u64)
             }
         }
     }
-    Ok(backward.found)
+    Ok(Objects { inverse, waves: backward.waves, found: backward.found })
+}
+
+/// Candidates, and what is known of the plans that led to them.
+pub(super) struct Objects<'i> {
+    inverse: &'i Inverse,
+    waves: Waves,
+    found: Found,
+}
+
+impl Objects<'_> {
+    /// The candidates.
+    pub(super) const fn nodes(&self) -> &Found {
+        &self.found
+    }
+}
+
+impl Known for Objects<'_> {
+    fn known(&self, plan: PlanId, node: NodeId) -> Option<bool> {
+        // Of a plan that leads nowhere but to the answer the walk keeps no book.
+        let place = self.inverse.place_of(plan).filter(|place| !self.inverse.steps(*place).is_empty())?;
+        self.waves.holds((place.0, node))
+    }
 }
 
 struct Backward<'w, 'a> {

@@ -20,14 +20,24 @@ pub(super) fn candidates(
     (plan, object, object_type): (PlanId, NodeId, TypeId),
     wanted: Wanted,
     max_steps: u64,
-) -> Result<Found, Stopped> {
-    let mut forward = Forward { walk, object: (object, object_type), wanted, waves: Waves::within(max_steps), found: Found::new() };
+) -> Result<Subjects, Stopped> {
+    let (waves, found) = (Waves::within(max_steps), Found::new());
+    let mut forward = Forward { walk, object: (object, object_type), wanted, waves, found, wildcard: false };
     forward.waves.push((plan.0, object), true);
     while let Some((plan, node)) = forward.waves.next() {
         forward.waves.charge(forward.walk, 1)?;
         forward.atom(PlanId(plan), node)?;
     }
-    Ok(forward.found)
+    Ok(Subjects { nodes: forward.found, wildcard: forward.wildcard, steps: forward.waves.steps() })
+}
+
+/// What was found.
+pub(super) struct Subjects {
+    pub(super) nodes: Found,
+    /// Whether an edge to a wildcard was, which stands for those that are not named.
+    pub(super) wildcard: bool,
+    /// The steps taken.
+    pub(super) steps: u64,
 }
 
 struct Forward<'w, 'a> {
@@ -36,6 +46,7 @@ struct Forward<'w, 'a> {
     wanted: Wanted,
     waves: Waves,
     found: Found,
+    wildcard: bool,
 }
 
 impl Forward<'_, '_> {
@@ -62,7 +73,10 @@ impl Forward<'_, '_> {
                     }
                 }
                 // Whoever a wildcard stands for is not named.
-                Op::Wildcard(_) => {}
+                Op::Wildcard(class) => {
+                    let wildcard = self.walk.asked.wildcard;
+                    self.wildcard |= wildcard.is_some_and(|wildcard| self.walk.sight.edge(node, *class, wildcard).is_some());
+                }
                 Op::Group { class, plan, .. } | Op::Follow { class, plan } => self.follow(node, *class, *plan, sure)?,
                 Op::Same(plan) => self.push(*plan, node, sure),
                 Op::Expr(Expr::And(plans)) => plans.iter().for_each(|plan| self.push(*plan, node, false)),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::super::Prepared;
 use super::*;
 use crate::entry::{Body, Change, StoreId};
+use crate::eval::{Limits, ListedSubject};
 use crate::state::{Rebuild, State};
 use crate::time::Timestamp;
 use crate::tuple::Tuple;

@@ -12,9 +12,14 @@ pub(super) type Atom = (u32, NodeId);
 /// Nodes that were found, and whether for certain; one may be there more than once.
 pub(super) type Found = Vec<(NodeId, bool)>;
 
+type Atoms = hashbrown::HashSet<Atom, foldhash::fast::FixedState>;
+
 /// See the module.
 pub(super) struct Waves {
-    seen: hashbrown::HashSet<Atom, foldhash::fast::FixedState>,
+    /// Those of the first wave.
+    certain: Atoms,
+    /// Those that only the second wave has come to.
+    possible: Atoms,
     open: Vec<Atom>,
     later: Vec<Atom>,
     sure: bool,
@@ -25,7 +30,7 @@ pub(super) struct Waves {
 impl Waves {
     /// A walk that may take so many steps.
     pub(super) fn within(max_steps: u64) -> Self {
-        Self { seen: hashbrown::HashSet::default(), open: Vec::new(), later: Vec::new(), sure: true, steps: 0, max_steps }
+        Self { certain: Atoms::default(), possible: Atoms::default(), open: Vec::new(), later: Vec::new(), sure: true, steps: 0, max_steps }
     }
 
     /// Whether what is reached now is certain.
@@ -39,11 +44,28 @@ impl Waves {
             self.later.push(atom);
             return false;
         }
-        let new = self.seen.insert(atom);
+        let new = self.insert(atom);
         if new {
             self.open.push(atom);
         }
         new
+    }
+
+    fn insert(&mut self, atom: Atom) -> bool {
+        if self.sure { self.certain.insert(atom) } else { !self.certain.contains(&atom) && self.possible.insert(atom) }
+    }
+
+    /// Of an atom that the walk puts before itself when it comes to it: whether it holds; `None`: it may.
+    pub(super) fn holds(&self, atom: Atom) -> Option<bool> {
+        if self.certain.contains(&atom) {
+            return Some(true);
+        }
+        if self.possible.contains(&atom) { None } else { Some(false) }
+    }
+
+    /// The steps taken.
+    pub(super) const fn steps(&self) -> u64 {
+        self.steps
     }
 
     /// The next atom; the second wave begins when the first has none.
@@ -53,7 +75,7 @@ impl Waves {
         }
         self.sure = false;
         while let Some(atom) = self.later.pop() {
-            if self.seen.insert(atom) {
+            if self.insert(atom) {
                 return Some(atom);
             }
         }
