@@ -28,6 +28,9 @@ use dhow_schema::value::{Context, Value};
 const SIZE: usize = 1_000_000;
 const QUESTIONS: usize = 20_000;
 
+/// Asks for a list and says how many ids it has.
+type List<'a> = &'a dyn Fn(&Question) -> usize;
+
 /// Time and ids of everything that was measured under one name.
 #[derive(Default)]
 struct Rate(Cell<(Duration, u64, usize)>);
@@ -70,25 +73,26 @@ fn assert_right(prepared: &Prepared, context: &Context, questions: &[Question]) 
     let search = prepared.evaluator(Timestamp::MIN, context);
     let circuit = eval::Evaluator::new(prepared.schema(), prepared.state(), Timestamp::MIN, context);
     let page = PageRequest::default;
-    for question in questions.iter().take(3) {
+    for (place, question) in questions.iter().take(20).enumerate() {
         let key = &question.key;
         let (object_type, relation, subject) = (key.object().object_type(), key.relation(), key.subject());
-        let found = search.list_objects(object_type, relation, subject, page()).unwrap().items;
-        let mut expected = Vec::new();
-        let mut after = None;
-        loop {
-            let next = PageRequest { after: after.as_deref(), limit: usize::MAX };
-            let part = circuit.list_objects(object_type, relation, subject, next).unwrap();
-            expected.extend(part.items);
-            after = part.next;
-            if after.is_none() {
-                break;
-            }
-        }
-        assert_eq!(found, expected);
         let found = search.list_subjects(key.object(), relation, subject.object_type(), None, page()).unwrap().items;
-        let small = found.len() < 2_000;
+        // The circuit looks at every object of a type, and at every subject by itself: it is asked for what it can do in seconds.
+        let small = found.len() < 1_000;
         assert!(!small || found == circuit.list_subjects(key.object(), relation, subject.object_type(), None, page()).unwrap().items);
+        if place == 0 {
+            let (mut expected, mut after) = (Vec::new(), None);
+            loop {
+                let next = PageRequest { after: after.as_deref(), limit: usize::MAX };
+                let part = circuit.list_objects(object_type, relation, subject, next).unwrap();
+                expected.extend(part.items);
+                after = part.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(search.list_objects(object_type, relation, subject, page()).unwrap().items, expected);
+        }
     }
 }
 
@@ -104,7 +108,7 @@ fn lists(criterion: &mut Criterion) {
         let prepared = prepared(tuples, schema);
         assert_right(&prepared, &context, &questions);
         let evaluator = prepared.evaluator(Timestamp::MIN, &context);
-        let rates: [(&str, Rate, &dyn Fn(&Question) -> usize); 3] = [
+        let rates: [(&str, Rate, List<'_>); 3] = [
             ("objects", Rate::default(), &|question| objects(&evaluator, question, usize::MAX)),
             ("first page of objects", Rate::default(), &|question| objects(&evaluator, question, 100)),
             ("subjects", Rate::default(), &|question| subjects(&evaluator, question)),
@@ -114,8 +118,11 @@ fn lists(criterion: &mut Criterion) {
                 bencher.iter_custom(|iterations| rate.measure(&questions, iterations, list));
             });
             let (time, ids, asked) = rate.0.get();
+            if asked == 0 {
+                continue;
+            }
             let seconds = time.as_secs_f64();
-            let (each, share) = (seconds * 1e6 / asked.max(1) as f64, ids as f64 / asked.max(1) as f64);
+            let (each, share) = (seconds * 1e6 / asked as f64, ids as f64 / asked as f64);
             eprintln!("{what}, {name}: {:.2} M ids/s; {each:.1} us and {share:.1} ids a list", ids as f64 / seconds / 1e6);
         }
     }

@@ -63,13 +63,13 @@ impl EngineStore {
         let every = TupleFilter::default();
         let all = self.state.scan(&every, None).map(|tuple| (*tuple).clone());
         let (base, after): (Vec<_>, Vec<_>) = all.enumerate().partition(|(place, _)| place % 2 == 0);
-        let tuples = |part: Vec<(usize, Tuple)>| part.into_iter().map(|(_, tuple)| tuple).collect();
+        let tuples = |part: Vec<(usize, Tuple)>| part.into_iter().map(|(_, tuple)| tuple).collect::<Vec<_>>();
         let mut state = state_of(tuples(base));
         let mut rebuild = Rebuild::begin_now(&state);
         while let Some(part) = rebuild.work(&state) {
             state = part.install(&state, state.revision());
         }
-        Self { state: with_tuples(state, tuples(after)), ..self.clone() }
+        Self { state: with_tuples(state, &tuples(after)), ..self.clone() }
     }
 
     /// The engine's decision of a generated question.
@@ -170,10 +170,10 @@ pub fn stored(schema: &Schema, text: &str) -> Tuple {
 pub fn state_of(tuples: Vec<Tuple>) -> State {
     let tuples: BTreeMap<TupleKey, Tuple> = tuples.into_iter().map(|tuple| (tuple.key.clone(), tuple)).collect();
     let tuples: Vec<Tuple> = tuples.into_values().collect();
-    with_tuples(State::genesis(STORE), tuples)
+    with_tuples(State::genesis(STORE), &tuples)
 }
 
-fn with_tuples(mut state: State, tuples: Vec<Tuple>) -> State {
+fn with_tuples(mut state: State, tuples: &[Tuple]) -> State {
     for part in tuples.chunks(ENTRY) {
         let changes = part.iter().cloned().map(Change::created).collect();
         let entry = state.next_entry(Timestamp::MIN, "testkit", "", Body::Changes(changes)).expect("changes of new keys");
@@ -244,7 +244,7 @@ impl Engine {
         let by_search = list(&prepared.evaluator(time, &context).with_contextual(&contextual));
         let view = Overlay::new(&store.state, contextual);
         let by_circuit = list(&Evaluator::new(&store.schema, &view, time, &context));
-        let page = the_same(by_circuit, by_search).map_err(|differ| failure("evaluators_differ", &differ))?;
+        let page = the_same(by_circuit, &by_search).map_err(|differ| failure("evaluators_differ", &differ))?;
         page.map(|page| page.items).map_err(|error| failed(&error))
     }
 }

@@ -77,9 +77,9 @@ lists!(search::Evaluator<'_>);
 /// When it is not the same.
 pub fn the_same<T: PartialEq + std::fmt::Debug>(
     circuit: Result<Page<T>, EvalError>,
-    search: Result<Page<T>, EvalError>,
+    search: &Result<Page<T>, EvalError>,
 ) -> Result<Result<Page<T>, EvalError>, String> {
-    let same = match (&circuit, &search) {
+    let same = match (&circuit, search) {
         (Ok(circuit), Ok(search)) => circuit == search,
         (Err(circuit), Err(search)) => circuit.code() == search.code(),
         (Ok(_), Err(_)) | (Err(_), Ok(_)) => false,

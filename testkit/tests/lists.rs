@@ -229,9 +229,9 @@ fn the_evaluators_give_the_same_lists() {
         let search = [store, &based].map(|store| store.asking_search(case.world.now, question, |evaluator| all(evaluator)));
         let differ = |differ: String| format!("{question}\n  {differ}");
         search.into_iter().try_for_each(|search| {
-            the_same(circuit.0.clone(), search.0).map(drop).map_err(differ)?;
-            the_same(circuit.1.clone(), search.1).map(drop).map_err(differ)?;
-            the_same(circuit.2.clone(), search.2).map(drop).map_err(differ)
+            the_same(circuit.0.clone(), &search.0).map(drop).map_err(differ)?;
+            the_same(circuit.1.clone(), &search.1).map(drop).map_err(differ)?;
+            the_same(circuit.2.clone(), &search.2).map(drop).map_err(differ)
         })
     });
 }
