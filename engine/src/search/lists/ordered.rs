@@ -14,6 +14,9 @@ pub(super) type Unnamed<'a> = SmallVec<[(NodeId, &'a str); 2]>;
 /// The fewest candidates that are sorted at once.
 const LEAST: usize = 256;
 
+/// How many records are looked at ahead.
+const AHEAD: usize = 32;
+
 /// A candidate, its id, and whether it is known to be an item.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Candidate<'a> {
@@ -46,6 +49,8 @@ pub(super) struct Ordered<'a> {
     sorted: usize,
     /// How many are to be sorted next.
     portion: usize,
+    /// Up to where records were looked at.
+    touched: usize,
 }
 
 impl<'a> Ordered<'a> {
@@ -63,7 +68,7 @@ impl<'a> Ordered<'a> {
         };
         let ranked = found.iter().map(|(node, sure)| Ranked { rank: names.rank(*node), node: *node, unsure: !sure });
         let ranked = ranked.filter(comes_after).collect();
-        Self { names, ranked, next: 0, sorted: 0, portion: wanted.max(LEAST) }
+        Self { names, ranked, next: 0, sorted: 0, portion: wanted.max(LEAST), touched: 0 }
     }
 
     fn sort(&mut self) {
@@ -80,6 +85,18 @@ impl<'a> Ordered<'a> {
         }
         self.sorted += portion;
         self.portion = self.portion.saturating_mul(2);
+    }
+}
+
+impl Ordered<'_> {
+    /// Looks at the next records, so that they are at hand when their names are needed: they lie all over memory, and looks that do not
+    /// wait for each other take little more time than one.
+    fn touch(&mut self) {
+        let end = self.sorted.min(self.next + AHEAD);
+        let records = self.ranked.get(self.next..end).unwrap_or_default().iter();
+        let lengths = records.filter_map(|ranked| self.names.sight.graph.record(ranked.node)).map(|record| record.name().len());
+        std::hint::black_box(lengths.sum::<usize>());
+        self.touched = end;
     }
 }
 
@@ -113,6 +130,9 @@ impl<'a> Iterator for Ordered<'a> {
         loop {
             if self.next == self.sorted {
                 self.sort();
+            }
+            if self.next == self.touched {
+                self.touch();
             }
             let Ranked { node, unsure, .. } = *self.ranked.get(self.next)?;
             let again = self.next.checked_sub(1).and_then(|before| self.ranked.get(before)).is_some_and(|before| before.node == node);
