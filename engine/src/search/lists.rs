@@ -3,9 +3,10 @@
 //! The objects of a subject are found by going back from it along the plans, turned round; the subjects of an object by going
 //! forwards. What a way of edges alone leads to needs no check. Anything else that is found is a candidate, and a search decides.
 //!
-//! **Steps.** Finding the candidates may take the whole budget, and so may deciding them: a page may cost twice its budget, and every page finds
-//! its candidates anew. A list of objects with more candidates than that is the circuit's, which looks at every object of the type;
-//! so any list of objects can be read to its end.
+//! **Steps.** Finding the candidates may take the whole budget, so may looking into the parts of an expression for a list of subjects, and
+//! so may deciding: a page costs a few times its budget at most, and every page finds its candidates anew. A list of objects
+//! with more candidates than that is the circuit's, which looks at every object of the type; so any list of objects can be read
+//! to its end. What is found is all that there is to find, so what it costs does not depend on how nodes are numbered.
 
 use smallvec::smallvec;
 
