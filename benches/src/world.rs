@@ -4,7 +4,11 @@
 //! to depth 5; 50,000 folders (paths) in trees to depth 8, half of them with a viewer; 200,000 documents (UUIDs), each with one parent,
 //! one owner and on average one viewer. Half of the viewers are groups. Questions are half yes, over every kind of path, and half no.
 
-use dhow_engine::tuple::{ObjectRef, Subject, Tuple, TupleKey};
+use std::collections::BTreeMap;
+
+use dhow_engine::tuple::{ObjectRef, Subject, Tuple, TupleCaveat, TupleKey};
+use dhow_schema::ir::Name;
+use dhow_schema::value::Value;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -30,6 +34,61 @@ definition document {
   permission view = viewer + owner + parent->view
 }
 ";
+
+/// The same with all that takes more than unions: some viewers see only up to a level, some are banned, and some folders ask for more.
+pub const RESTRICTED_SCHEMA: &str = "caveat below(level int, limit int) { level < limit }
+
+definition user {}
+
+definition group {
+  relation member: user | group#member
+}
+
+definition folder {
+  relation parent: folder
+  relation viewer: user | group#member
+  permission view = viewer + parent->view
+}
+
+definition document {
+  relation parent: folder
+  relation owner: user
+  relation viewer: user | user with below | group#member | group#member with below
+  relation banned: user | group#member
+  permission reach = viewer + owner + parent->view
+  permission view = reach & (reach - banned)
+}
+";
+
+/// The tuples of a world as [`RESTRICTED_SCHEMA`] has them: every third viewer of a document has a caveat, which two fifths of them meet at
+/// level 3, and every tenth viewer is banned from the document of the viewer before.
+///
+/// # Panics
+/// When a tuple cannot be made.
+#[must_use]
+pub fn restricted(mut tuples: Vec<Tuple>) -> Vec<Tuple> {
+    let (mut viewers, mut banned) = (0_i64, BTreeMap::new());
+    let mut before: Option<ObjectRef> = None;
+    for tuple in &mut tuples {
+        if &**tuple.key.object().object_type() != "document" || &**tuple.key.relation() != "viewer" {
+            continue;
+        }
+        if viewers % 3 == 0 {
+            let limit = [(Name::from("limit"), Value::Int(viewers / 3 % 5 + 1))];
+            tuple.caveat = Some(TupleCaveat::new("below", limit.into_iter().collect()).expect("a caveat"));
+        }
+        if viewers % 10 == 0
+            && let Some(before) = &before
+        {
+            let key = TupleKey::new(before.clone(), "banned", tuple.key.subject().clone()).expect("a tuple");
+            banned.insert(key.clone(), Tuple::plain(key));
+        }
+        before = Some(tuple.key.object().clone());
+        viewers += 1;
+    }
+    tuples.extend(banned.into_values());
+    tuples
+}
 
 const GROUP_DEPTH: usize = 5;
 const FOLDER_DEPTH: usize = 8;

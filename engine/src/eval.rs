@@ -10,6 +10,7 @@
 pub use check::{Decision, EvalError, Evaluator, Limits};
 pub use expand::{ExpandedTuple, ExpandedUserset, Expansion, Operand, UsersetIndex};
 pub use explain::{CaveatStep, Explanation, NearMiss, Step, Verdict, What};
+pub(crate) use lists::is_excluded;
 pub use lists::{Exclusion, ListedObject, ListedPermission, ListedSubject, Page, PageRequest};
 pub use meter::Stopped;
 pub use view::{Edges, GraphView, Overlay};

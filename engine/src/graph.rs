@@ -237,7 +237,12 @@ impl Graph {
         if let Some(rank) = self.core.base.ranks.get(node.0 as usize) {
             return u64::from(rank) * 2 + 1;
         }
-        self.name(node).map_or(0, |(type_id, id)| self.core.base.place(type_id, id) as u64 * 2)
+        self.name(node).map_or(0, |(type_id, id)| self.rank_of_name(type_id, id))
+    }
+
+    /// Where a name that is no node of the base's order stands ([`Graph::rank`]). O(log nodes).
+    pub(crate) fn rank_of_name(&self, type_id: TypeId, id: &str) -> u64 {
+        self.core.base.place(type_id, id) as u64 * 2
     }
 
     /// Bytes by part.

@@ -14,12 +14,12 @@ use dhow_schema::ir::Name;
 use crate::graph::ids::{ClassId, RelationId, TypeId};
 use crate::graph::nesting::NestingClass;
 use crate::graph::vocabulary::Kind;
-use crate::search::Question;
 use names::Pairs;
 
 pub(crate) use compile::compile;
 
 mod compile;
+pub(crate) mod inverse;
 mod names;
 mod order;
 
@@ -177,14 +177,10 @@ impl Plans {
         self.asked.get(object_type, relation)
     }
 
-    /// The kind of a subject; `None`: the schema has none such. O(1).
+    /// The kind of a subject by its type and relation (`""`: an object, `*`: a wildcard); `None`: the schema has none such. O(1).
     #[inline]
-    pub(crate) fn find_kind(&self, question: &Question<'_>) -> Option<AskedKind> {
-        let relation = match (question.subject_relation, question.subject_id) {
-            ("", "*") => "*",
-            (relation, _) => relation,
-        };
-        self.subjects.get(question.subject_type, relation)
+    pub(crate) fn find_kind(&self, subject_type: &str, relation: &str) -> Option<AskedKind> {
+        self.subjects.get(subject_type, relation)
     }
 
     /// The plan of a relation or permission; `None`: the schema has none.

@@ -27,6 +27,7 @@ use sight::{Extra, Sight};
 use walk::Walk;
 use world::{Asked, Tri, World};
 
+mod lists;
 mod members;
 mod question;
 mod sight;
@@ -167,30 +168,33 @@ impl<'a> Evaluator<'a> {
             Tri::No => Ok((Decision::Denied, steps)),
             Tri::NotHere => {
                 let key = question.to_key().map_err(EvalError::Question)?;
-                let overlay;
-                let view: &dyn GraphView = if self.contextual.is_empty() {
-                    &self.prepared.state
-                } else {
-                    overlay = Overlay::new(&self.prepared.state, self.contextual.iter().cloned());
-                    &overlay
-                };
-                let circuit = Circuit::new(&self.prepared.schema, view, self.time, self.context).with_limits(self.limits);
-                circuit.check_counted(&key).map(|(decision, more)| (decision, steps + more))
+                self.by_circuit(self.limits, |circuit| circuit.check_counted(&key).map(|(decision, more)| (decision, steps + more)))
             }
         }
+    }
+
+    /// Asks the circuit's evaluator, which sees what this one sees.
+    fn by_circuit<T>(&self, limits: Limits<'_>, ask: impl FnOnce(&Circuit<'_>) -> T) -> T {
+        let overlay;
+        let view: &dyn GraphView = if self.contextual.is_empty() {
+            &self.prepared.state
+        } else {
+            overlay = Overlay::new(&self.prepared.state, self.contextual.iter().cloned());
+            &overlay
+        };
+        ask(&Circuit::new(&self.prepared.schema, view, self.time, self.context).with_limits(limits))
     }
 
     /// What the search finds; `None`: the schema has not all of the question's names, which the circuit complains of.
     fn search(&self, question: &Question<'_>) -> Option<Result<(Tri, u64), EvalError>> {
         let Prepared { plans, schema, state } = self.prepared;
         let (object_type, plan) = plans.find(question.object_type, question.relation)?;
-        let AskedKind { type_id, kind, kind_id } = plans.find_kind(question)?;
+        let AskedKind { type_id, kind, kind_id } = plans.find_kind(question.subject_type, question.kind_name())?;
         let sight = Sight::new(state.graph(), self.extra.as_deref());
         let (node, subject) = sight.both((object_type, question.object_id), (type_id, question.subject_id));
         let wildcard = if kind == Kind::Object && plans.has_wildcard(type_id) { sight.find(type_id, "*") } else { None };
         let asked = Asked { node: subject, type_id, kind, kind_id, wildcard };
-        let is_indexed = sight.graph.nesting().classes() == plans.nesting();
-        let world = World { sight, plans, schema, asked, time: self.time, context: self.context, is_indexed };
+        let world = World::new(sight, plans, schema, asked, (self.time, self.context));
         Some(Walk::new(world, self.limits).search(plan, node, 0).map_err(EvalError::Stopped))
     }
 }

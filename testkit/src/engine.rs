@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dhow_engine::entry::{Body, Change, StoreId};
-use dhow_engine::eval::{Decision, EvalError, Evaluator, Exclusion, GraphView, ListedSubject, Overlay, PageRequest};
-use dhow_engine::search::Prepared;
-use dhow_engine::state::State;
+use dhow_engine::eval::{Decision, EvalError, Evaluator, Exclusion, GraphView, ListedSubject, Overlay, Page, PageRequest};
+use dhow_engine::filter::TupleFilter;
+use dhow_engine::search::{self, Prepared};
+use dhow_engine::state::{Rebuild, State};
 use dhow_engine::time::Timestamp;
 use dhow_engine::tuple::{Tuple, TupleCaveat, TupleKey};
 use dhow_engine::validate::{TupleRefused, admit};
@@ -16,6 +17,7 @@ use dhow_schema::{MemorySources, compile};
 use serde_json::{Map, Value};
 
 use crate::case::{Ask, Decided, Decider, Failure, Leaf, ListedItem, Setup};
+use crate::lists::{Lists, the_same};
 use crate::model::{Question, World, timestamp_text};
 use crate::oracle::Answer;
 
@@ -53,6 +55,24 @@ impl EngineStore {
         Self { schema: Arc::new(schema), state, warnings: Vec::new() }
     }
 
+    /// The same tuples, every other one of which is in the base of the graph, the rest changed after it.
+    ///
+    /// # Panics
+    /// When the engine does not take an entry.
+    #[must_use]
+    pub fn half_in_base(&self) -> Self {
+        let every = TupleFilter::default();
+        let all = self.state.scan(&every, None).map(|tuple| (*tuple).clone());
+        let (base, after): (Vec<_>, Vec<_>) = all.enumerate().partition(|(place, _)| place % 2 == 0);
+        let tuples = |part: Vec<(usize, Tuple)>| part.into_iter().map(|(_, tuple)| tuple).collect::<Vec<_>>();
+        let mut state = state_of(tuples(base));
+        let mut rebuild = Rebuild::begin_now(&state);
+        while let Some(part) = rebuild.work(&state) {
+            state = part.install(&state, state.revision());
+        }
+        Self { state: with_tuples(state, &tuples(after)), ..self.clone() }
+    }
+
     /// The engine's decision of a generated question.
     ///
     /// # Errors
@@ -76,9 +96,34 @@ impl EngineStore {
     pub fn check_by_search(&self, now: i64, question: &Question) -> Result<Decision, EvalError> {
         let key = format!("{}#{}@{}", question.object, question.permission, question.subject);
         let key: TupleKey = key.parse().unwrap_or_else(|error| panic!("{key}: {error}"));
+        self.asking_search(now, question, |evaluator| evaluator.check(&key))
+    }
+
+    /// [`EngineStore::asking`] with the serving path's evaluator.
+    ///
+    /// # Panics
+    /// When the question cannot be read, or the schema has too many names.
+    pub fn asking_search<T>(&self, now: i64, question: &Question, ask: impl FnOnce(&search::Evaluator<'_>) -> T) -> T {
         let contextual: Vec<Tuple> = question.contextual.iter().map(|tuple| stored(&self.schema, &tuple.to_string())).collect();
         let context = context_of(&question.context);
-        self.prepared().evaluator(time(now), &context).with_contextual(&contextual).check(&key)
+        ask(&self.prepared().evaluator(time(now), &context).with_contextual(&contextual))
+    }
+
+    /// Runs something with each evaluator's lists, the circuit's first, and the evaluator's name.
+    ///
+    /// # Errors
+    /// The first error.
+    ///
+    /// # Panics
+    /// When the question cannot be read, or the schema has too many names.
+    pub fn listing(
+        &self,
+        now: i64,
+        question: &Question,
+        mut ask: impl FnMut(&str, &dyn Lists) -> Result<(), String>,
+    ) -> Result<(), String> {
+        self.asking(now, question, |evaluator| ask("circuit", evaluator))?;
+        self.asking_search(now, question, |evaluator| ask("search", evaluator))
     }
 
     /// The state, prepared for the schema.
@@ -140,7 +185,10 @@ pub fn stored(schema: &Schema, text: &str) -> Tuple {
 pub fn state_of(tuples: Vec<Tuple>) -> State {
     let tuples: BTreeMap<TupleKey, Tuple> = tuples.into_iter().map(|tuple| (tuple.key.clone(), tuple)).collect();
     let tuples: Vec<Tuple> = tuples.into_values().collect();
-    let mut state = State::genesis(STORE);
+    with_tuples(State::genesis(STORE), &tuples)
+}
+
+fn with_tuples(mut state: State, tuples: &[Tuple]) -> State {
     for part in tuples.chunks(ENTRY) {
         let changes = part.iter().cloned().map(Change::created).collect();
         let entry = state.next_entry(Timestamp::MIN, "testkit", "", Body::Changes(changes)).expect("changes of new keys");
@@ -209,6 +257,23 @@ impl Engine {
         let view = Overlay::new(&store.state, contextual);
         question(&Evaluator::new(&store.schema, &view, time, &context))
     }
+
+    /// A list, if both evaluators give the same one.
+    fn list<T: PartialEq + std::fmt::Debug>(
+        store: &EngineStore,
+        ask: &Ask<'_>,
+        list: impl Fn(&dyn Lists) -> Result<Page<T>, EvalError>,
+    ) -> Result<Vec<T>, Failure> {
+        let time: Timestamp = ask.at.parse().map_err(|error| failure("time", &format!("{error:?}")))?;
+        let context = context_from_json_object(&Value::Object(ask.context.clone())).map_err(|error| failure(error.code(), &error))?;
+        let contextual = ask.with.iter().map(|text| admitted(&store.schema, text)).collect::<Result<Vec<_>, _>>()?;
+        let prepared = store.prepared();
+        let by_search = list(&prepared.evaluator(time, &context).with_contextual(&contextual));
+        let view = Overlay::new(&store.state, contextual);
+        let by_circuit = list(&Evaluator::new(&store.schema, &view, time, &context));
+        let page = the_same(by_circuit, &by_search).map_err(|differ| failure("evaluators_differ", &differ))?;
+        page.map(|page| page.items).map_err(|error| failed(&error))
+    }
 }
 
 impl Decider for Engine {
@@ -258,11 +323,10 @@ impl Decider for Engine {
         // `document#view@user:ada` with an id for the type to stand before.
         let (object_type, rest) = ask.text.split_once('#').unwrap_or((ask.text, ""));
         let key: TupleKey = parse!(format!("{object_type}:any#{rest}"))?;
-        Self::ask(store, ask, |evaluator| {
-            let page = evaluator.list_objects(key.object().object_type(), key.relation(), key.subject(), PageRequest::default());
-            let page = page.map_err(|error| failed(&error))?;
-            Ok(page.items.into_iter().map(|item| listed(item.object.id(), item.decision, Vec::new())).collect())
-        })
+        let items = Self::list(store, ask, |lists| {
+            lists.objects(key.object().object_type(), key.relation(), key.subject(), PageRequest::default())
+        })?;
+        Ok(items.into_iter().map(|item| listed(item.object.id(), item.decision, Vec::new())).collect())
     }
 
     fn list_subjects(&self, store: &EngineStore, ask: &Ask<'_>, subject_type: &str) -> Result<Vec<ListedItem>, Failure> {
@@ -271,22 +335,19 @@ impl Decider for Engine {
             Some((subject_type, relation)) => (Name::from(subject_type), Some(Name::from(relation))),
             None => (Name::from(subject_type), None),
         };
-        Self::ask(store, ask, |evaluator| {
-            let page = evaluator.list_subjects(key.object(), key.relation(), &subject_type, relation.as_ref(), PageRequest::default());
-            let page = page.map_err(|error| failed(&error))?;
-            let except = |exclusion: Exclusion| listed(exclusion.subject.id(), exclusion.decision, Vec::new());
-            let item = |item: ListedSubject| listed(item.subject.id(), item.decision, item.exclusions.into_iter().map(except).collect());
-            Ok(page.items.into_iter().map(item).collect())
-        })
+        let items = Self::list(store, ask, |lists| {
+            lists.subjects(key.object(), key.relation(), (&subject_type, relation.as_ref()), PageRequest::default())
+        })?;
+        let except = |exclusion: Exclusion| listed(exclusion.subject.id(), exclusion.decision, Vec::new());
+        let item = |item: ListedSubject| listed(item.subject.id(), item.decision, item.exclusions.into_iter().map(except).collect());
+        Ok(items.into_iter().map(item).collect())
     }
 
     fn list_permissions(&self, store: &EngineStore, ask: &Ask<'_>) -> Result<Vec<ListedItem>, Failure> {
         let (object, subject) = ask.text.split_once('@').unwrap_or((ask.text, ""));
         let key: TupleKey = parse!(format!("{object}#any@{subject}"))?;
-        Self::ask(store, ask, |evaluator| {
-            let page = evaluator.list_permissions(key.object(), key.subject(), PageRequest::default()).map_err(|error| failed(&error))?;
-            Ok(page.items.into_iter().map(|item| listed(&item.name, item.decision, Vec::new())).collect())
-        })
+        let items = Self::list(store, ask, |lists| lists.permissions(key.object(), key.subject(), PageRequest::default()))?;
+        Ok(items.into_iter().map(|item| listed(&item.name, item.decision, Vec::new())).collect())
     }
 
     fn expand(&self, store: &EngineStore, ask: &Ask<'_>, depth: Option<u32>) -> Result<Vec<Leaf>, Failure> {

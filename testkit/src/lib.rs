@@ -21,6 +21,7 @@ pub mod debian;
 pub mod engine;
 pub mod generate;
 pub mod history;
+pub mod lists;
 pub mod model;
 pub mod oracle;
 pub mod plain;

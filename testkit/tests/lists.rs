@@ -3,11 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dhow_engine::eval::{Decision, EvalError, Evaluator, ListedSubject, Page, PageRequest};
+use dhow_engine::eval::{Decision, EvalError, ListedSubject, Page, PageRequest};
 use dhow_engine::tuple::{ObjectRef, Subject as EngineSubject};
 use dhow_schema::ir::Name;
 use dhow_testkit::engine::EngineStore;
 use dhow_testkit::generate::Profile;
+use dhow_testkit::lists::{Lists, the_same};
 use dhow_testkit::model::{Object, Question, Shape, Subject};
 use dhow_testkit::oracle::{Answer, decide, decide_all};
 use dhow_testkit::runner::{Case, Run, run};
@@ -60,8 +61,15 @@ fn items<T>(
     }
 }
 
-fn equal<T: PartialEq + std::fmt::Debug>(question: &Question, expected: &T, found: &T) -> Result<(), String> {
-    if expected == found { Ok(()) } else { Err(format!("{question}\n  expected: {expected:?}\n  found:    {found:?}")) }
+fn equal<T: PartialEq + std::fmt::Debug>(by: &str, question: &Question, expected: &T, found: &T) -> Result<(), String> {
+    if expected == found { Ok(()) } else { Err(format!("{question}\n  expected: {expected:?}\n  found:    {found:?} by {by}")) }
+}
+
+/// Sizes of pages to try: the smallest ones, and those around the whole list's.
+fn sizes<T>(whole: &Option<Vec<T>>) -> impl Iterator<Item = usize> {
+    let len = whole.as_ref().map_or(1, Vec::len);
+    let few = 1..=if len <= 8 { len + 1 } else { 2 };
+    few.chain((len > 8).then(|| [len - 1, len, len + 1]).into_iter().flatten())
 }
 
 fn object(object: &Object) -> ObjectRef {
@@ -80,7 +88,7 @@ fn objects(case: &Case, question: &Question) -> BTreeSet<Object> {
     all
 }
 
-/// The whole list, put together from pages of one or two items.
+/// The whole list, put together from pages.
 fn in_pages<T>(limit: usize, mut page: impl FnMut(PageRequest<'_>) -> Result<Page<T>, EvalError>) -> Result<Page<T>, EvalError> {
     let (mut items, mut after) = (Vec::new(), None::<String>);
     loop {
@@ -104,11 +112,11 @@ fn objects_are_those_whose_check_is_not_denied() {
         let expected = listed(all.iter().map(|object| object.id.clone()).zip(answers));
         let subject = subject(&question.subject);
         let (object_type, permission) = (Name::from(object_type.as_str()), Name::from(question.permission.as_str()));
-        let list = |evaluator: &Evaluator<'_>, page: PageRequest<'_>| evaluator.list_objects(&object_type, &permission, &subject, page);
-        store.asking(case.world.now, question, |evaluator| {
-            let item = |found: &dhow_engine::eval::ListedObject| (found.object.id().to_string(), answer(&found.decision));
-            equal(question, &expected, &items(list(evaluator, PageRequest::default()), item)?)?;
-            equal(question, &expected, &items(in_pages(1, |page| list(evaluator, page)), item)?)
+        let item = |found: &dhow_engine::eval::ListedObject| (found.object.id().to_string(), answer(&found.decision));
+        store.listing(case.world.now, question, |by, lists| {
+            let list = |page: PageRequest<'_>| lists.objects(&object_type, &permission, &subject, page);
+            equal(by, question, &expected, &items(list(PageRequest::default()), item)?)?;
+            sizes(&expected).try_for_each(|size| equal(by, question, &expected, &items(in_pages(size, list), item)?))
         })
     });
 }
@@ -121,10 +129,11 @@ fn permissions_are_those_whose_check_is_not_denied() {
         let answers = decide_all(&case.world, &question.subject, &question.context, &question.contextual, &asked);
         let expected = listed(asked.into_iter().map(|(_, name)| name).zip(answers));
         let (object, subject) = (object(&question.object), subject(&question.subject));
-        store.asking(case.world.now, question, |evaluator| {
-            let item = |found: &dhow_engine::eval::ListedPermission| (found.name.to_string(), answer(&found.decision));
-            equal(question, &expected, &items(evaluator.list_permissions(&object, &subject, PageRequest::default()), item)?)?;
-            equal(question, &expected, &items(in_pages(2, |page| evaluator.list_permissions(&object, &subject, page)), item)?)
+        let item = |found: &dhow_engine::eval::ListedPermission| (found.name.to_string(), answer(&found.decision));
+        store.listing(case.world.now, question, |by, lists| {
+            let list = |page: PageRequest<'_>| lists.permissions(&object, &subject, page);
+            equal(by, question, &expected, &items(list(PageRequest::default()), item)?)?;
+            sizes(&expected).try_for_each(|size| equal(by, question, &expected, &items(in_pages(size, list), item)?))
         })
     });
 }
@@ -180,8 +189,8 @@ fn subjects_are_those_whose_check_is_not_denied_wildcards_and_exclusions_include
             all.iter().flat_map(|subject| decide_all(&case.world, subject, &question.context, &question.contextual, &atom)).collect();
         let (object, permission) = (object(&question.object), Name::from(question.permission.as_str()));
         let (subject_type, relation) = (Name::from(subject_type.as_str()), relation.as_deref().map(Name::from));
-        store.asking(case.world.now, question, |evaluator| {
-            let list = |page: PageRequest<'_>| evaluator.list_subjects(&object, &permission, &subject_type, relation.as_ref(), page);
+        store.listing(case.world.now, question, |by, lists| {
+            let list = |page: PageRequest<'_>| lists.subjects(&object, &permission, (&subject_type, relation.as_ref()), page);
             let page = match list(PageRequest::default()) {
                 Ok(page) => page.items,
                 Err(EvalError::Caveat(_)) if answers.contains(&Answer::Error) => return Ok(()),
@@ -192,13 +201,37 @@ fn subjects_are_those_whose_check_is_not_denied_wildcards_and_exclusions_include
                 let expected = if expected.is_denied() { &Answer::Denied { paradox: false } } else { expected };
                 let found = said(&page, subject);
                 if found != *expected {
-                    return Err(format!("{question}\n  {subject}\n  expected: {expected:?}\n  found:    {found:?} in {page:?}"));
+                    return Err(format!("{question}\n  {subject}\n  expected: {expected:?}\n  found:    {found:?} in {page:?} by {by}"));
                 }
             }
-            match in_pages(1, list) {
-                Ok(pages) => equal(question, &page, &pages.items),
+            sizes(&Some(page.clone())).try_for_each(|size| match in_pages(size, list) {
+                Ok(pages) => equal(by, question, &page, &pages.items),
                 Err(error) => Err(error.to_string()),
-            }
+            })
+        })
+    });
+}
+
+/// Both evaluators give the same lists to the last exclusion: who is a candidate is a part of the meaning.
+#[test]
+fn the_evaluators_give_the_same_lists() {
+    law("lists by search = lists by circuit", |case, store, question| {
+        let (object, subject) = (object(&question.object), subject(&question.subject));
+        let permission = Name::from(question.permission.as_str());
+        let all = |lists: &dyn Lists| {
+            let page = PageRequest::default();
+            let objects = lists.objects(object.object_type(), &permission, &subject, page);
+            let subjects = lists.subjects(&object, &permission, (subject.object_type(), subject.relation()), page);
+            (objects, subjects, lists.permissions(&object, &subject, page))
+        };
+        let circuit = store.asking(case.world.now, question, |evaluator| all(evaluator));
+        let based = store.half_in_base();
+        let search = [store, &based].map(|store| store.asking_search(case.world.now, question, |evaluator| all(evaluator)));
+        let differ = |differ: String| format!("{question}\n  {differ}");
+        search.into_iter().try_for_each(|search| {
+            the_same(circuit.0.clone(), &search.0).map(drop).map_err(differ)?;
+            the_same(circuit.1.clone(), &search.1).map(drop).map_err(differ)?;
+            the_same(circuit.2.clone(), &search.2).map(drop).map_err(differ)
         })
     });
 }

@@ -241,7 +241,7 @@ impl Evaluator<'_> {
 }
 
 /// Whether a subject must be named beside a wildcard, because it does not have what the wildcard has.
-const fn is_excluded(wildcard: &Decision, subject: &Decision) -> bool {
+pub(crate) const fn is_excluded(wildcard: &Decision, subject: &Decision) -> bool {
     match (wildcard, subject) {
         (_, Decision::Denied) | (Decision::Allowed, Decision::Conditional { .. }) => true,
         (_, Decision::Allowed) | (Decision::Conditional { .. } | Decision::Denied, Decision::Conditional { .. }) => false,

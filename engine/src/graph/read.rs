@@ -46,11 +46,6 @@ impl Graph {
         self.core.name(node)
     }
 
-    /// The type of a node.
-    pub(crate) fn type_of(&self, node: NodeId) -> Option<TypeId> {
-        self.record(node).map(|record| record.type_id()).or_else(|| self.name(node).map(|(type_id, _)| type_id))
-    }
-
     /// The segments of the base.
     pub(crate) fn base_segments(&self) -> &[Segment] {
         &self.core.base.segments

@@ -37,6 +37,12 @@ impl<'q> From<&'q TupleKey> for Question<'q> {
 }
 
 impl Question<'_> {
+    /// What [`crate::plan::Plans::find_kind`] calls the kind of the subject.
+    #[inline]
+    pub(crate) fn kind_name(&self) -> &str {
+        if self.subject_relation.is_empty() && self.subject_id == "*" { "*" } else { self.subject_relation }
+    }
+
     /// The question with strings of its own.
     ///
     /// # Errors

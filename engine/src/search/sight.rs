@@ -120,11 +120,16 @@ impl<'a> Sight<'a> {
 
     /// The type of a node that an edge has.
     pub(crate) fn type_of(&self, node: NodeId) -> Option<TypeId> {
+        self.record(node).map(|record| record.type_id()).or_else(|| self.name_of(node).map(|(type_id, _)| type_id))
+    }
+
+    /// The type and the id of a node that an edge has.
+    pub(crate) fn name_of(&self, node: NodeId) -> Option<(TypeId, &'a str)> {
         if node.is_of_request() {
             let place = usize::try_from(node.0 - NodeId::FIRST_OF_REQUEST).ok()?;
-            return self.extra?.names.get(place).map(|(type_id, _)| *type_id);
+            return self.extra?.names.get(place).map(|(type_id, id)| (*type_id, &**id));
         }
-        self.graph.type_of(node)
+        self.graph.name(node)
     }
 
     /// Whether more than the base's record must be looked at.

@@ -62,7 +62,7 @@ impl Front {
 
 /// See the module.
 pub(super) struct Walk<'a> {
-    world: World<'a>,
+    pub(super) world: World<'a>,
     looks: Looks<'a>,
     members: Members<'a>,
     /// What expressions came to, by place in their plan.
@@ -107,10 +107,7 @@ impl<'a> Walk<'a> {
     fn deferred(&mut self, front: &mut Front) -> Result<bool, Stopped> {
         let mut holds = false;
         for Deferred { qualifier, then } in std::mem::take(&mut front.deferred) {
-            self.looks.take(1)?;
-            let (found, steps) = self.world.caveat(&qualifier);
-            front.spent += steps;
-            match (found, then) {
+            match (self.caveat(&qualifier, &mut front.spent)?, then) {
                 (Tri::Yes, Some(atom)) => front.push(atom),
                 (Tri::Yes, None) => holds = true,
                 (Tri::No, _) => {}
@@ -290,10 +287,7 @@ impl<'a> Walk<'a> {
         }
         let mut waits = false;
         for qualifier in caveats {
-            self.looks.take(1)?;
-            let (found, steps) = self.world.caveat(&qualifier);
-            cost += steps;
-            match found {
+            match self.caveat(&qualifier, &mut cost)? {
                 Tri::Yes => {}
                 Tri::No => return Ok((Tri::No, cost)),
                 Tri::NotHere => waits = true,
@@ -302,5 +296,18 @@ impl<'a> Walk<'a> {
         let (found, more) = self.all_of(atoms.into_iter(), base + cost)?;
         let found = if found == Tri::Yes && waits { Tri::NotHere } else { found };
         Ok((found, cost + more))
+    }
+
+    /// Whether a caveat holds; adds the steps that it took to find out.
+    pub(super) fn caveat(&mut self, qualifier: &Qualifier, spent: &mut u64) -> Result<Tri, Stopped> {
+        self.look()?;
+        let (found, steps) = self.world.caveat(qualifier);
+        *spent += steps;
+        Ok(found)
+    }
+
+    /// Looks at the deadline now and then, first of all at the start.
+    pub(super) fn look(&mut self) -> Result<(), Stopped> {
+        self.looks.take(1)
     }
 }

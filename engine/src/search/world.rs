@@ -70,6 +70,17 @@ pub(super) struct Edges<'a> {
 }
 
 impl<'a> World<'a> {
+    pub(super) fn new(
+        sight: Sight<'a>,
+        plans: &'a Plans,
+        schema: &'a Schema,
+        asked: Asked,
+        (time, context): (Timestamp, &'a Context),
+    ) -> Self {
+        let is_indexed = sight.graph.nesting().classes() == plans.nesting();
+        Self { sight, plans, schema, asked, time, context, is_indexed }
+    }
+
     /// The edges of a node.
     #[inline]
     pub(super) fn edges(&self, direction: Direction, node: NodeId) -> Edges<'a> {
@@ -172,7 +183,7 @@ impl<'a> World<'a> {
     }
 
     /// Whether an edge counts at this time under this schema.
-    fn standing(&self, object: NodeId, class: ClassId, subject: NodeId, found: Found<'_>) -> Standing {
+    pub(super) fn standing(&self, object: NodeId, class: ClassId, subject: NodeId, found: Found<'_>) -> Standing {
         let Some(rule) = self.plans.rule(class) else { return Standing::Not };
         if matches!(found, Found::Stored(Image::Plain) | Found::Brought(None)) {
             return if rule.plain { Standing::Counts } else { Standing::Not };
