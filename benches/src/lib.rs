@@ -11,9 +11,10 @@
 pub mod world;
 pub mod yardstick;
 
+use dhow_engine::digest::Digest;
 use dhow_engine::entry::{Body, Change, Entry, StoreId};
 use dhow_engine::eval::{Decision, Evaluator};
-use dhow_engine::state::State;
+use dhow_engine::state::{Position, State};
 use dhow_engine::time::Timestamp;
 use dhow_engine::tuple::{Tuple, TupleKey};
 use dhow_schema::ir::Schema;
@@ -116,6 +117,17 @@ pub fn entries(tuples: &[Tuple], changes: usize) -> Vec<Entry> {
         entries.push(entry);
     }
     entries
+}
+
+/// A state with these tuples, as it is loaded from where they were kept.
+///
+/// # Panics
+/// When there are more than a state holds.
+#[must_use]
+pub fn load(tuples: Vec<Tuple>) -> State {
+    let store = StoreId([3; 16]);
+    let digest = tuples.iter().fold(Digest::default(), |digest, tuple| digest.with_tuple(tuple));
+    State::load(store, Position::genesis(store), digest, [], tuples).expect("few tuples")
 }
 
 /// The state that the entries come to.

@@ -126,6 +126,12 @@ impl World {
         tuples
     }
 
+    /// The name of a user and of a group that are there.
+    #[must_use]
+    pub fn somebody_and_some_group(&self, random: &mut ChaCha8Rng) -> (String, String) {
+        (user_name(random.random_range(0..self.users)), group_name(random.random_range(0..self.groups.len())))
+    }
+
     /// So many questions, drawn uniformly, every second one with the answer yes.
     #[must_use]
     pub fn questions(&self, count: usize) -> Vec<Question> {

@@ -69,6 +69,12 @@ impl Yardstick {
         self.ids.find(self.hasher.hash_one(text), |known| resolve(&self.arena, *known) == text).map(|known| known.number)
     }
 
+    /// Looks one string up, as [`Yardstick::probe`] does two.
+    #[must_use]
+    pub fn look_up(&self, text: &str) -> Option<u32> {
+        self.find(text)
+    }
+
     /// Whether a tuple says by itself that this subject may view this object.
     #[must_use]
     pub fn probe(&self, object: &str, subject: &str) -> bool {

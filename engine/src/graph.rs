@@ -59,6 +59,8 @@ pub(crate) struct Core {
     nesting: Arc<Nesting>,
     /// The groups whose own nesting changed within the window or since the index was built, with the last such revision.
     nested_anew: OrdMap<NodeId, u64>,
+    /// How often nesting changed since the index was built.
+    nesting_notes: usize,
 }
 
 /// Where a list of nodes begins.

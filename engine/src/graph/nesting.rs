@@ -8,6 +8,12 @@ use super::read::Image;
 use super::vocabulary::Kind;
 use super::{Core, From, Graph};
 
+/// How many changes of nesting make a new index worth its building, at least.
+const MIN_NOTES: usize = 256;
+
+/// An index is built anew when one nesting edge of so many has changed.
+const SHARE_NOTED: usize = 16;
+
 /// A class of edges from groups to groups, and whether those without caveat and expiry count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct NestingClass {
@@ -23,6 +29,8 @@ pub(crate) struct Nesting {
     /// What the index was built of.
     revision: u64,
     index: GroupIndex,
+    /// How many nesting edges there were.
+    edges: usize,
 }
 
 impl Nesting {
@@ -68,8 +76,23 @@ impl Graph {
         self.core.nested_anew.len()
     }
 
+    /// Whether so much nesting has changed that the index is due to be built anew.
+    pub(crate) fn is_nesting_due(&self) -> bool {
+        self.core.nesting_notes > MIN_NOTES.max(self.core.nesting.edges / SHARE_NOTED)
+    }
+
     /// Builds the index anew for these classes, as of this revision; readers from `oldest` on are served. O(groups + nesting edges).
     pub(crate) fn index_nesting(&mut self, classes: Vec<NestingClass>, oldest: u64) {
+        let nesting = self.built_nesting(classes);
+        self.take_nesting(nesting, oldest);
+    }
+
+    /// An index of the same classes as of this revision. O(groups + nesting edges).
+    pub(crate) fn nesting_now(&self) -> Nesting {
+        self.built_nesting(self.core.nesting.classes.clone())
+    }
+
+    fn built_nesting(&self, classes: Vec<NestingClass>) -> Nesting {
         let (mut edges, mut walked) = (Vec::new(), Vec::new());
         for NestingClass { class: id, plain } in &classes {
             let Some(class) = self.core.vocabulary.class(*id).copied() else { continue };
@@ -84,16 +107,24 @@ impl Graph {
                 }
             }
         }
-        // Past 2^30 edges all is walked: nothing has a list then, and everything counts as changed.
+        let (count, revision) = (edges.len(), self.revision);
+        // Past 2^30 edges there is no index, and all is walked.
         let built = GroupIndex::build(edges, &walked, &Limits::DEFAULT);
-        let (index, classes) = built.map_or_else(|_| (GroupIndex::default(), Vec::new()), |index| (index, classes));
-        let same = classes == self.core.nesting.classes;
+        built.map_or_else(|_| Nesting::default(), |index| Nesting { classes, revision, index, edges: count })
+    }
+
+    /// Puts an index in place that was built of this graph, now or some revisions ago; readers from `oldest` on are served.
+    pub(crate) fn take_nesting(&mut self, nesting: Nesting, oldest: u64) {
+        let same = nesting.classes == self.core.nesting.classes;
         let core = Arc::make_mut(&mut self.core);
-        core.nesting = Arc::new(Nesting { classes, revision: self.revision, index });
         if same {
+            let since = oldest.min(nesting.revision);
             core.nested_anew =
-                core.nested_anew.iter().filter(|(_, changed)| **changed > oldest).map(|(node, changed)| (*node, *changed)).collect();
-        } else {
+                core.nested_anew.iter().filter(|(_, changed)| **changed > since).map(|(node, changed)| (*node, *changed)).collect();
+        }
+        core.nesting_notes = core.nested_anew.values().filter(|changed| **changed > nesting.revision).count();
+        core.nesting = Arc::new(nesting);
+        if !same {
             core.remember_nesting();
         }
     }
@@ -105,12 +136,13 @@ impl Core {
         if self.nesting.is_about(class) {
             let changed = self.nested_anew.get(&subject).copied().unwrap_or(0);
             self.nested_anew.insert(subject, changed.max(revision));
+            self.nesting_notes += usize::from(revision > self.nesting.revision);
         }
     }
 
     /// Finds out anew which groups have changed within the window. O(changes remembered).
     fn remember_nesting(&mut self) {
-        self.nested_anew = imbl::OrdMap::new();
+        (self.nested_anew, self.nesting_notes) = (imbl::OrdMap::new(), 0);
         let changed: Vec<_> = self.overlay.changes().filter(|(edge, _)| self.nesting.is_about(edge.class)).collect();
         for (edge, revision) in changed {
             self.note_nesting(edge.class, edge.other, revision);

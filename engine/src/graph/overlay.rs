@@ -187,6 +187,7 @@ impl Overlay {
             let part = if versions.changed() > base { &mut next.recent } else { &mut next.past };
             part.insert(*edge, trimmed);
         }
+        next.memory.begin();
         next
     }
 

@@ -21,7 +21,16 @@ const SHARE_CHANGED: usize = 8;
 impl Graph {
     /// Whether so much has changed that a new base is due.
     pub(crate) fn is_rebuild_due(&self) -> bool {
-        self.core.overlay.recent_len() > MIN_CHANGED.max(self.core.base.edges() / SHARE_CHANGED)
+        let many = MIN_CHANGED.max(self.core.base.edges() / SHARE_CHANGED);
+        let memory = self.core.overlay.memory();
+        // A few edges that change again and again are remembered as well, longer than the window needs.
+        self.core.overlay.recent_len() > many || memory.grown() > many.max(memory.begun_with())
+    }
+
+    /// How many changes and qualifiers are remembered besides the newest change of each edge.
+    #[cfg(test)]
+    pub(crate) fn remembered(&self) -> usize {
+        self.core.overlay.memory().len()
     }
 
     /// How many segments the base has.

@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use super::State;
 use crate::graph::base::Base;
+use crate::graph::nesting::Nesting;
 use crate::graph::segment::Segment;
 
 /// How many parts the old segments are made anew in: so much of a base is in memory twice at most.
@@ -20,7 +21,15 @@ pub struct Rebuild {
     revision: u64,
     segments: usize,
     next: usize,
-    done: bool,
+    step: Step,
+}
+
+/// What a rebuild does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Segments,
+    Groups,
+    Done,
 }
 
 /// What one step of a [`Rebuild`] has made.
@@ -31,33 +40,43 @@ pub struct Part(Made);
 enum Made {
     Segments { first: usize, segments: Vec<Segment> },
     Base(Box<Base>),
+    Groups(Nesting),
 }
 
 impl Rebuild {
-    /// Begins a rebuild, if enough has changed since the last one.
+    /// Begins a rebuild, if enough has changed since the last one; of the index of groups alone, if only nesting has.
     #[must_use]
     pub fn begin(state: &State) -> Option<Self> {
-        state.graph.is_rebuild_due().then(|| Self::begin_now(state))
+        if state.graph.is_rebuild_due() {
+            return Some(Self::begin_now(state));
+        }
+        state.graph.is_nesting_due().then(|| Self { step: Step::Groups, ..Self::begin_now(state) })
     }
 
     /// Begins a rebuild, whatever has changed.
     #[must_use]
     pub fn begin_now(state: &State) -> Self {
-        Self { revision: state.revision(), segments: state.graph.segments(), next: 0, done: false }
+        Self { revision: state.revision(), segments: state.graph.segments(), next: 0, step: Step::Segments }
     }
 
     /// Makes the next part from the newest state, which has all parts before; `None`: all is done. O(tuples / parts).
     pub fn work(&mut self, newest: &State) -> Option<Part> {
-        if self.done {
-            return None;
-        }
-        if self.next < self.segments {
-            let part: Range<usize> = self.next..(self.next + self.segments.div_ceil(PARTS)).min(self.segments);
-            self.next = part.end;
-            return Some(Part(Made::Segments { first: part.start, segments: newest.graph.rebuilt(part) }));
-        }
-        self.done = true;
-        Some(Part(Made::Base(Box::new(newest.graph.completed_base(self.revision)))))
+        Some(Part(match self.step {
+            Step::Done => return None,
+            Step::Segments if self.next < self.segments => {
+                let part: Range<usize> = self.next..(self.next + self.segments.div_ceil(PARTS)).min(self.segments);
+                self.next = part.end;
+                Made::Segments { first: part.start, segments: newest.graph.rebuilt(part) }
+            }
+            Step::Segments => {
+                self.step = Step::Groups;
+                Made::Base(Box::new(newest.graph.completed_base(self.revision)))
+            }
+            Step::Groups => {
+                self.step = Step::Done;
+                Made::Groups(newest.graph.nesting_now())
+            }
+        }))
     }
 }
 
@@ -68,6 +87,11 @@ impl Part {
         let graph = match self.0 {
             Made::Segments { first, segments } => newest.graph.with_segments(first, segments),
             Made::Base(base) => newest.graph.rebased(*base, oldest),
+            Made::Groups(nesting) => {
+                let mut graph = newest.graph.clone();
+                graph.take_nesting(nesting, oldest);
+                graph
+            }
         };
         State { graph, summary: newest.summary.clone() }
     }

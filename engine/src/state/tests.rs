@@ -202,6 +202,27 @@ fn a_relation_is_scanned_without_its_neighbours() {
     assert_eq!(keys(state.relation_tuples_of_type(&object, "v", "u")), ["d:1#v@u:1"]);
 }
 
+#[test]
+fn a_tuple_that_comes_and_goes_without_end_takes_memory_for_the_window_alone() {
+    let window = Window { max_states: 10, ..Window::default() };
+    let mut history = History::new(state_of(&["d:1#v@u:2"]), window);
+    let (mut most, mut rebuilds) = (0, 0);
+    for number in 0..20_000 {
+        let change = if number % 2 == 0 { Change::created(tuple("d:1#v@u:1")) } else { Change::deleted(tuple("d:1#v@u:1")) };
+        history.push(after(history.head(), vec![change]), 1).unwrap();
+        most = most.max(history.head().graph().remembered());
+        if let Some(mut rebuild) = Rebuild::begin(history.head()) {
+            rebuilds += 1;
+            while let Some(part) = rebuild.work(history.head()) {
+                history.replace_head(part.install(history.head(), history.oldest())).unwrap();
+            }
+            assert!(history.head().graph().remembered() <= 10);
+        }
+    }
+    assert_eq!(rebuilds, 4);
+    assert!(most < 5_000, "{most}");
+}
+
 /// Few values, so that filters and cursors meet their edges.
 fn any_tuple() -> impl Strategy<Value = Tuple> {
     let id = || prop::sample::select(vec!["1", "10", "2", "a@b"]);
