@@ -1,7 +1,7 @@
 //! Questions to the engine at a read point: contextual tuples admitted, limits set, answers put on the wire.
 
 use dhow_engine::eval::{Decision, EvalError, Evaluator, GraphView, Limits as EvalLimits, Overlay};
-use dhow_engine::search::Prepared;
+use dhow_engine::search::{Evaluator as Search, Prepared};
 use dhow_engine::state::PrepareError;
 use dhow_engine::tuple::{Tuple, TupleKey};
 use dhow_engine::validate::admit;
@@ -72,6 +72,23 @@ impl Session {
             })
         });
         admitted.collect()
+    }
+
+    /// Asks the evaluator of the serving path, which sees the store with `contextual` tuples on top.
+    ///
+    /// # Errors
+    /// Those of the question.
+    pub(super) fn search<T>(
+        &self,
+        contextual: &[Tuple],
+        context: &Context,
+        max_steps: u64,
+        question: impl FnOnce(&Search<'_>) -> Result<T, EvalError>,
+    ) -> Result<T, ApiError> {
+        let prepared = self.prepare()?;
+        let passed = || self.deadline.passed();
+        let evaluator = prepared.evaluator(self.point.time, context).with_contextual(contextual);
+        Ok(question(&evaluator.with_limits(EvalLimits { max_steps, deadline: &passed }))?)
     }
 
     /// Asks the plain evaluator, which sees the store with `contextual` tuples on top.

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use dhow_engine::eval::{EvalError, Evaluator, Exclusion, ListedObject, ListedPermission, ListedSubject, Page as EnginePage, PageRequest};
+use dhow_engine::eval::{EvalError, Exclusion, ListedObject, ListedPermission, ListedSubject, Page as EnginePage, PageRequest};
+use dhow_engine::search::Evaluator;
 use dhow_engine::tuple::{Subject, Tuple};
 use dhow_proto::v1;
 use dhow_schema::ir::{Name, RelationKind};
@@ -78,7 +79,7 @@ impl Api {
                 let deadline = list.session.deadline.clone();
                 let part = api.heavy(&deadline, move || {
                     let wanted = PageRequest { after: behind.as_deref(), limit };
-                    list.session.ask(&list.contextual, &list.context, list.steps, |evaluator| ask(evaluator, wanted))
+                    list.session.search(&list.contextual, &list.context, list.steps, |evaluator| ask(evaluator, wanted))
                 });
                 let EnginePage { items, next } = part.await?;
                 Ok(Fetched { items, next: next.map(|key| key.as_bytes().to_vec()) })
