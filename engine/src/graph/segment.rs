@@ -9,6 +9,8 @@
 //! has it). Runs are ordered by class, plain before qualified. A qualified run to subjects has a second row of words: where in
 //! the segment's qualifiers each edge's begins.
 
+use borsh::{BorshDeserialize, BorshSerialize};
+
 use super::ids::{ClassId, Direction, NodeId, TypeId};
 use super::qualifier::Qualifier;
 use crate::state::Accounts;
@@ -37,8 +39,21 @@ pub(crate) struct Segment {
     pub(crate) qualifiers: Words,
     /// The revisions that edges of this segment came with, each once; low word first.
     pub(crate) revisions: Words,
-    /// How many edges to subjects there are.
-    pub(crate) edges: usize,
+    pub(crate) counts: Counts,
+}
+
+/// What is in a segment, so that nobody has to go through it to tell: it may be in a file that is not in memory. Stored in snapshot
+/// files as it stands here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
+pub(crate) struct Counts {
+    /// Edges to subjects.
+    pub(crate) edges: u64,
+    /// Words of the records that hold names and what surrounds them.
+    pub(crate) names: u64,
+    /// Words of the records that hold edges to subjects.
+    pub(crate) forward: u64,
+    /// Words of the records that hold edges from objects.
+    pub(crate) backward: u64,
 }
 
 impl Segment {
@@ -53,23 +68,14 @@ impl Segment {
         Record::read(self.records.as_slice().get(self.begin(node)?..)?)
     }
 
-    /// Adds what it takes to accounts.
+    /// Adds what it takes to accounts. O(1).
     pub(crate) fn add_to(&self, accounts: &mut Accounts) {
-        let (mut names, mut forward, mut backward) = (0, 0, 0);
-        for place in 0..self.len() {
-            let Some(record) = self.offsets.get(place).and_then(|begin| Record::read(self.records.as_slice().get(begin as usize..)?))
-            else {
-                continue;
-            };
-            let ends = |direction| record.runs(direction).map(|run| run.ends.len() + run.places.len()).sum::<usize>();
-            names += record.name.len() + 2;
-            forward += record.forward.len() + ends(Direction::Forward);
-            backward += record.backward.len() + ends(Direction::Backward);
-        }
-        accounts.names_bytes += 4 * (names + self.offsets.len());
-        accounts.forward_bytes += 4 * (forward + self.qualifiers.len());
-        accounts.backward_bytes += 4 * backward;
-        accounts.revisions_bytes += 4 * (self.edges + self.revisions.len());
+        let Counts { edges, names, forward, backward } = self.counts;
+        let bytes = |words: u64| usize::try_from(words).unwrap_or(usize::MAX).saturating_mul(4);
+        accounts.names_bytes += bytes(names) + self.offsets.bytes();
+        accounts.forward_bytes += bytes(forward) + self.qualifiers.bytes();
+        accounts.backward_bytes += bytes(backward);
+        accounts.revisions_bytes += bytes(edges) + self.revisions.bytes();
     }
 
     /// The same as a number of nodes: a segment has 2^16 at most.

@@ -6,14 +6,15 @@
 
 use std::collections::HashMap;
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use dhow_schema::ir::{Name, Schema, SubjectShape};
 
 use super::ids::{ClassId, RelationId, TypeId};
 use crate::limits::MAX_CLASSES;
-use crate::tuple::{Subject, TupleKey};
+use crate::tuple::{Subject, TupleKey, check_name};
 
-/// What a subject is, besides its object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// What a subject is, besides its object. Stored in snapshot files as it stands here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 pub(crate) enum Kind {
     /// One object.
     Object,
@@ -23,8 +24,8 @@ pub(crate) enum Kind {
     Userset(RelationId),
 }
 
-/// A class of edges.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A class of edges. Stored in snapshot files as it stands here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 pub(crate) struct Class {
     pub(crate) object_type: TypeId,
     pub(crate) relation: RelationId,
@@ -44,6 +45,39 @@ pub(crate) struct Vocabulary {
 }
 
 impl Vocabulary {
+    /// The names with the numbers that they stand at; `None`: one is repeated, cannot be one, or is of a class and not there. O(names).
+    pub(crate) fn of_parts(types: &[String], relations: &[String], classes: &[Class]) -> Option<Self> {
+        let mut vocabulary = Self::default();
+        for (place, name) in types.iter().enumerate() {
+            let id = vocabulary.intern_type(&valid(name)?)?;
+            (usize::from(id.0) == place).then_some(())?;
+        }
+        for (place, name) in relations.iter().enumerate() {
+            let id = vocabulary.intern_relation(&valid(name)?)?;
+            (id.0 as usize == place).then_some(())?;
+        }
+        for (place, class) in classes.iter().enumerate() {
+            vocabulary.type_name(class.object_type).and(vocabulary.type_name(class.subject_type))?;
+            vocabulary.relation_name(class.relation)?;
+            if let Kind::Userset(relation) = class.kind {
+                vocabulary.relation_name(relation)?;
+            }
+            let id = vocabulary.intern_class(*class)?;
+            (id.0 as usize == place).then_some(())?;
+        }
+        Some(vocabulary)
+    }
+
+    /// The relations' names, in the order of their numbers.
+    pub(crate) fn relations(&self) -> &[Name] {
+        &self.relations
+    }
+
+    /// The classes, in the order of their numbers.
+    pub(crate) fn classes(&self) -> &[Class] {
+        &self.classes
+    }
+
     /// The number of a type, if an edge has it.
     pub(crate) fn type_id(&self, name: &str) -> Option<TypeId> {
         self.type_ids.get(name).copied()
@@ -162,4 +196,10 @@ impl Vocabulary {
         };
         self.intern_class(Class { object_type, relation, subject_type, kind })
     }
+}
+
+/// The name with this text, if it can be one.
+fn valid(text: &str) -> Option<Name> {
+    check_name(text).ok()?;
+    Some(Name::from(text))
 }
