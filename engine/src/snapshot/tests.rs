@@ -89,8 +89,14 @@ fn rich() -> State {
     after(&two, changes(&two, &["-doc:9#viewer@user:gone", "doc:2#viewer@user:eve[on]"]))
 }
 
+/// What a state says of itself, its tuples with their revisions, and the ids of its objects.
+type Told = (String, Vec<(Tuple, Option<u64>)>, Vec<String>);
+
+/// What becomes of a section with this name and these bytes.
+type Changed<'a> = &'a dyn Fn(&str, Vec<u8>) -> Option<Vec<u8>>;
+
 /// All that can be told of a state.
-fn told(state: &State) -> (String, Vec<(Tuple, Option<u64>)>, Vec<String>) {
+fn told(state: &State) -> Told {
     let tuples = state.tuples().map(|tuple| ((*tuple).clone(), state.revision_of(&tuple.key))).collect();
     let ids = ["user", "group", "doc"].into_iter().flat_map(|of| state.object_ids(of, None)).map(|id| id.to_string()).collect();
     (format!("{state:?} {:?} {:?}", state.shapes(), state.schemas().collect::<Vec<_>>()), tuples, ids)
@@ -224,7 +230,7 @@ fn what_is_not_the_file_is_refused_by_name() {
 
     // Whole containers, with other content.
     let container = Container::open(memory(&file)).unwrap();
-    let with = |change: &dyn Fn(&str, Vec<u8>) -> Option<Vec<u8>>| {
+    let with = |change: Changed<'_>| {
         let mut again = Vec::new();
         let mut writer = Writer::new(&mut again).unwrap();
         for section in container.sections() {
@@ -264,7 +270,7 @@ fn every_flip_and_every_cut_is_found_and_ends_in_no_panic() {
     let next = entry(&state, changes(&state, &["-doc:1#viewer@user:ada", "group:all#member@group:odd#member"]));
     let (mut served, mut refused) = (0, 0);
     // An odd stride meets every place in a word.
-    for at in (0..file.len()).step_by(file.len() / 700 | 1) {
+    for at in (0..file.len()).step_by((file.len() / 700) | 1) {
         assert!(open(&file[..at]).is_err(), "cut at {at}");
         for bits in [0x01, 0xFF] {
             let mut flipped = file.clone();
