@@ -36,6 +36,7 @@ pub(crate) mod qualifier;
 pub(crate) mod read;
 mod rebuild;
 pub(crate) mod segment;
+pub(crate) mod stored;
 mod sync;
 mod versions;
 pub(crate) mod vocabulary;

@@ -2,6 +2,13 @@
 //!
 //! Pure and synchronous: no I/O, no clock, no environment, no randomness; time comes in as an argument. See `ARCHITECTURE.md` for
 //! where things are.
+//!
+//! # Embedding
+//!
+//! A program of its own begins with [`state::State::genesis`], folds entries with [`state::State::apply`], asks by
+//! [`state::State::prepare`], and keeps what it likes: entries ([`entry::Entry::encode`]), or the whole state as a file
+//! ([`state::State::write_snapshot`]). `README.md` beside this crate has all of it in forty lines and says what is left to the program;
+//! `examples/embed.rs` prints what comes out.
 
 pub mod digest;
 pub mod entry;
@@ -21,3 +28,8 @@ pub mod validate;
 pub mod words;
 
 mod suggest;
+
+/// The README's example is tested with those of this documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

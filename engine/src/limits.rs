@@ -38,6 +38,9 @@ pub const MAX_EXPLANATION_STEPS: usize = 1_000;
 /// Deepest step of an explanation; deeper ones stand at this depth.
 pub const MAX_EXPLANATION_DEPTH: usize = 40;
 
+/// Most object types in one store, of all schema versions together. A bound of the graph's records: a power of two.
+pub const MAX_TYPES: u32 = 1 << 20;
+
 /// Most classes of tuples in one store: combinations of object type, relation, subject type and subject relation. A bound of the
 /// graph's records.
 pub const MAX_CLASSES: u32 = 1 << 20;

@@ -26,8 +26,8 @@ impl Base {
     }
 
     /// How many edges it has.
-    pub(crate) fn edges(&self) -> usize {
-        self.segments.iter().map(|segment| segment.edges).sum()
+    pub(crate) fn edges(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.counts.edges).fold(0, u64::saturating_add)
     }
 
     /// What it knows of a node. O(1).
@@ -91,26 +91,28 @@ impl Base {
 
     /// Finds names and order anew, for all nodes of the segments. O(nodes log nodes).
     pub(crate) fn index(&mut self, seed: u64) {
-        let nodes = self.nodes();
-        let records = || (0..nodes).map(|node| self.record(NodeId(node)));
-        let hashes: Vec<u64> = records().map(|record| record.map_or(0, |record| hash(seed, record.type_id(), record.name()))).collect();
-        self.names = NameIndex::build(seed, hashes.into_iter());
-        let mut order: Vec<u32> = (0..nodes).collect();
-        // Nearly sorted already, but for what came since nodes were numbered: the sort finds the runs.
-        order.sort_by(|a, b| self.name(NodeId(*a)).cmp(&self.name(NodeId(*b))));
-        let mut ranks = vec![0; order.len()];
-        for (rank, node) in (0_u32..).zip(&order) {
-            if let Some(place) = ranks.get_mut(*node as usize) {
-                *place = rank;
-            }
-        }
-        self.order = Words::settled(order);
-        self.ranks = Words::settled(ranks);
+        (self.names, self.order, self.ranks) = index(seed, self.nodes(), |node| self.name(node));
     }
 
     fn name(&self, node: NodeId) -> Option<(TypeId, &[u8])> {
         self.record(node).map(|record| (record.type_id(), record.name()))
     }
+}
+
+/// Names, order and ranks of so many nodes with these names. O(nodes log nodes).
+pub(crate) fn index<'n>(seed: u64, nodes: u32, name: impl Fn(NodeId) -> Option<(TypeId, &'n [u8])>) -> (NameIndex, Words, Words) {
+    let hashes: Vec<u64> = (0..nodes).map(|node| name(NodeId(node)).map_or(0, |(type_id, id)| hash(seed, type_id, id))).collect();
+    let names = NameIndex::build(seed, hashes.into_iter());
+    let mut order: Vec<u32> = (0..nodes).collect();
+    // Nearly sorted already, but for what came since nodes were numbered: the sort finds the runs.
+    order.sort_by(|a, b| name(NodeId(*a)).cmp(&name(NodeId(*b))));
+    let mut ranks = vec![0; order.len()];
+    for (rank, node) in (0_u32..).zip(&order) {
+        if let Some(place) = ranks.get_mut(*node as usize) {
+            *place = rank;
+        }
+    }
+    (names, Words::settled(order), Words::settled(ranks))
 }
 
 /// The first node of a segment. There are fewer nodes than 32 bits can number.

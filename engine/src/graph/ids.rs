@@ -1,5 +1,7 @@
 //! The small integers that stand for names and objects in a graph. Each is meaningless outside the graph that gave it.
 
+use borsh::{BorshDeserialize, BorshSerialize};
+
 /// An object, or the wildcard of a type (an object with the id `*`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct NodeId(pub(crate) u32);
@@ -18,12 +20,12 @@ impl NodeId {
     }
 }
 
-/// An object type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct TypeId(pub(crate) u16);
+/// An object type: below [`crate::limits::MAX_TYPES`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
+pub(crate) struct TypeId(pub(crate) u32);
 
 /// The name of a relation, whatever the type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 pub(crate) struct RelationId(pub(crate) u32);
 
 /// A class of edges ([`super::vocabulary::Class`]): below [`crate::limits::MAX_CLASSES`].

@@ -28,8 +28,7 @@ pub(crate) fn hash(seed: u64, type_id: TypeId, id: &[u8]) -> u64 {
 impl NameIndex {
     /// An index of nodes 0, 1, 2 … with these hashes. O(nodes).
     pub(crate) fn build(seed: u64, hashes: impl ExactSizeIterator<Item = u64>) -> Self {
-        // Three quarters full, so that hardly any bucket overflows.
-        let count = (hashes.len() * 4 / 3).div_ceil(NODES).max(1);
+        let count = buckets_for(hashes.len());
         let mut words = vec![0_u32; count * BUCKET];
         for (node, hash) in (0_u32..).zip(hashes) {
             let first = place(hash, count);
@@ -75,6 +74,16 @@ impl NameIndex {
         }
         None
     }
+}
+
+/// How many words the index of so many nodes has.
+pub(crate) fn words_for(nodes: usize) -> usize {
+    buckets_for(nodes).saturating_mul(BUCKET)
+}
+
+/// Three quarters full, so that hardly any bucket overflows.
+fn buckets_for(nodes: usize) -> usize {
+    (nodes.saturating_mul(4) / 3).div_ceil(NODES).max(1)
 }
 
 /// Puts a node into a bucket, if it has room.

@@ -62,7 +62,8 @@ impl Graph {
         self.core.overlay.may_touch(direction, node, self.needs_past())
     }
 
-    fn needs_past(&self) -> bool {
+    /// Whether this revision is older than the base.
+    pub(super) fn needs_past(&self) -> bool {
         self.revision < self.core.base.revision
     }
 

@@ -7,21 +7,22 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::base::{Base, SegmentsWriter, first_of};
-use super::ids::{Direction, NodeId};
+use super::ids::{Direction, NodeId, TypeId};
 use super::overlay::Edge;
 use super::segment::{SEGMENT_BITS, Segment, SegmentEdge, SegmentWriter};
 use super::{Core, Graph};
+use crate::limits::MAX_TYPES;
 
 /// How many edges must have changed for a new base to be worth its making, at least.
-const MIN_CHANGED: usize = 4_096;
+const MIN_CHANGED: u64 = 4_096;
 
 /// A base is made anew when one edge of so many has changed.
-const SHARE_CHANGED: usize = 8;
+const SHARE_CHANGED: u64 = 8;
 
 impl Graph {
     /// Whether so much has changed that a new base is due.
     pub(crate) fn is_rebuild_due(&self) -> bool {
-        let many = MIN_CHANGED.max(self.core.base.edges() / SHARE_CHANGED);
+        let many = usize::try_from(MIN_CHANGED.max(self.core.base.edges() / SHARE_CHANGED)).unwrap_or(usize::MAX);
         let memory = self.core.overlay.memory();
         // A few edges that change again and again are remembered as well, longer than the window needs.
         self.core.overlay.recent_len() > many || memory.grown() > many.max(memory.begun_with())
@@ -44,17 +45,23 @@ impl Graph {
     }
 
     fn rebuilt_segment(&self, segment: usize) -> Segment {
-        let mut writer = SegmentWriter::default();
         let first = first_of(segment);
         let len = self.core.base.segments.get(segment).map_or(0, Segment::nodes);
-        for node in first..first + len {
+        self.segment_of(first..first + len)
+    }
+
+    /// A segment of these nodes, as of this revision. O(their edges).
+    pub(super) fn segment_of(&self, nodes: Range<u32>) -> Segment {
+        let mut writer = SegmentWriter::default();
+        for node in nodes {
             self.write(NodeId(node), &mut writer);
         }
         writer.finish()
     }
 
     fn write(&self, node: NodeId, writer: &mut SegmentWriter) {
-        let Some((type_id, name)) = self.name(node) else { return };
+        // A node without a name is one of damaged memory; those behind it keep their numbers.
+        let (type_id, name) = self.name(node).unwrap_or((TypeId(MAX_TYPES - 1), ""));
         let mut forward = self.edges_to_write(Direction::Forward, node);
         let mut backward = self.edges_to_write(Direction::Backward, node);
         writer.push(type_id, name.as_bytes(), &mut forward, &mut backward);
@@ -62,14 +69,14 @@ impl Graph {
 
     /// The edges of a node at this revision.
     fn edges_to_write(&self, direction: Direction, node: NodeId) -> Vec<SegmentEdge> {
-        let touched = self.is_touched(direction, node);
+        let (touched, past) = (self.is_touched(direction, node), self.needs_past());
         let mut edges = Vec::new();
         if let (Some(record), Some(segment)) = (self.record(node), self.core.base.segment(node)) {
             for run in record.runs(direction) {
                 for (at, other) in run.ends.iter().enumerate() {
                     let other = NodeId(*other);
                     let edge = Edge { node, class: run.class, other };
-                    if touched && self.core.overlay.edge(direction, edge, self.revision, false).is_some() {
+                    if touched && self.core.overlay.edge(direction, edge, self.revision, past).is_some() {
                         continue;
                     }
                     let (qualifier, revision) = match direction {
@@ -84,11 +91,15 @@ impl Graph {
             }
         }
         if touched {
-            for class in self.core.overlay.classes(direction, node, false) {
-                for (other, code, changed) in self.core.overlay.edges(direction, node, class, self.revision, false) {
+            for class in self.core.overlay.classes(direction, node, past) {
+                for (other, code, changed) in self.core.overlay.edges(direction, node, class, self.revision, past) {
                     let Some(image) = self.core.overlay.memory().image(code) else { continue };
                     let qualifier = image.map(|qualifier| (**qualifier).clone());
-                    edges.push(SegmentEdge { class, other, qualifier, revision: changed.unwrap_or(0) });
+                    let revision = match direction {
+                        Direction::Forward => changed.or_else(|| self.revision_of(node, class, other)).unwrap_or(0),
+                        Direction::Backward => 0,
+                    };
+                    edges.push(SegmentEdge { class, other, qualifier, revision });
                 }
             }
         }

@@ -9,8 +9,11 @@
 //! has it). Runs are ordered by class, plain before qualified. A qualified run to subjects has a second row of words: where in
 //! the segment's qualifiers each edge's begins.
 
+use borsh::{BorshDeserialize, BorshSerialize};
+
 use super::ids::{ClassId, Direction, NodeId, TypeId};
 use super::qualifier::Qualifier;
+use crate::limits::MAX_TYPES;
 use crate::state::Accounts;
 use crate::words::Words;
 
@@ -20,6 +23,9 @@ mod writer;
 
 /// How many nodes a segment has, as a power of two.
 pub(crate) const SEGMENT_BITS: u32 = 16;
+
+/// How many bits of a record's first word the type has; the length of the name has the others.
+const TYPE_BITS: u32 = MAX_TYPES.trailing_zeros();
 
 const QUALIFIED: u32 = 1 << 20;
 const LONG_SHIFT: u32 = 21;
@@ -37,8 +43,21 @@ pub(crate) struct Segment {
     pub(crate) qualifiers: Words,
     /// The revisions that edges of this segment came with, each once; low word first.
     pub(crate) revisions: Words,
-    /// How many edges to subjects there are.
-    pub(crate) edges: usize,
+    pub(crate) counts: Counts,
+}
+
+/// What is in a segment, so that nobody has to go through it to tell: it may be in a file that is not in memory. Stored in snapshot
+/// files as it stands here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
+pub(crate) struct Counts {
+    /// Edges to subjects.
+    pub(crate) edges: u64,
+    /// Words of the records that hold names and what surrounds them.
+    pub(crate) names: u64,
+    /// Words of the records that hold edges to subjects.
+    pub(crate) forward: u64,
+    /// Words of the records that hold edges from objects.
+    pub(crate) backward: u64,
 }
 
 impl Segment {
@@ -53,23 +72,14 @@ impl Segment {
         Record::read(self.records.as_slice().get(self.begin(node)?..)?)
     }
 
-    /// Adds what it takes to accounts.
+    /// Adds what it takes to accounts. O(1).
     pub(crate) fn add_to(&self, accounts: &mut Accounts) {
-        let (mut names, mut forward, mut backward) = (0, 0, 0);
-        for place in 0..self.len() {
-            let Some(record) = self.offsets.get(place).and_then(|begin| Record::read(self.records.as_slice().get(begin as usize..)?))
-            else {
-                continue;
-            };
-            let ends = |direction| record.runs(direction).map(|run| run.ends.len() + run.places.len()).sum::<usize>();
-            names += record.name.len() + 2;
-            forward += record.forward.len() + ends(Direction::Forward);
-            backward += record.backward.len() + ends(Direction::Backward);
-        }
-        accounts.names_bytes += 4 * (names + self.offsets.len());
-        accounts.forward_bytes += 4 * (forward + self.qualifiers.len());
-        accounts.backward_bytes += 4 * backward;
-        accounts.revisions_bytes += 4 * (self.edges + self.revisions.len());
+        let Counts { edges, names, forward, backward } = self.counts;
+        let bytes = |words: u64| usize::try_from(words).unwrap_or(usize::MAX).saturating_mul(4);
+        accounts.names_bytes += bytes(names) + self.offsets.bytes();
+        accounts.forward_bytes += bytes(forward) + self.qualifiers.bytes();
+        accounts.backward_bytes += bytes(backward);
+        accounts.revisions_bytes += bytes(edges) + self.revisions.bytes();
     }
 
     /// The same as a number of nodes: a segment has 2^16 at most.
@@ -93,8 +103,8 @@ impl Segment {
     /// Whether the record that begins there, with that word, has this type and id.
     #[inline]
     pub(crate) fn is_named_at(&self, begin: usize, first: u32, type_id: TypeId, id: &[u8]) -> bool {
-        let len = (first >> 16) as usize;
-        first & 0xFFFF == u32::from(type_id.0)
+        let len = (first >> TYPE_BITS) as usize;
+        first & (MAX_TYPES - 1) == type_id.0
             && len == id.len()
             && self
                 .records
@@ -130,7 +140,7 @@ impl<'a> Record<'a> {
     #[inline]
     fn read(words: &'a [u32]) -> Option<Self> {
         let (first, rest) = words.split_first()?;
-        let (name, rest) = rest.split_at_checked((*first >> 16).div_ceil(4) as usize)?;
+        let (name, rest) = rest.split_at_checked((*first >> TYPE_BITS).div_ceil(4) as usize)?;
         let (counts, rest) = rest.split_first()?;
         let (forward, backward, rest) = match *counts {
             MANY => rest.split_first_chunk().map(|([forward, backward], rest)| (*forward, *backward, rest))?,
@@ -143,12 +153,12 @@ impl<'a> Record<'a> {
 
     /// The node's type.
     pub(crate) const fn type_id(&self) -> TypeId {
-        TypeId((self.first & 0xFFFF) as u16)
+        TypeId(self.first & (MAX_TYPES - 1))
     }
 
     /// The node's id, as bytes.
     pub(crate) fn name(&self) -> &'a [u8] {
-        bytemuck::cast_slice::<u32, u8>(self.name).get(..(self.first >> 16) as usize).unwrap_or_default()
+        bytemuck::cast_slice::<u32, u8>(self.name).get(..(self.first >> TYPE_BITS) as usize).unwrap_or_default()
     }
 
     /// The runs in one direction, in order.

@@ -6,14 +6,15 @@
 
 use std::collections::HashMap;
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use dhow_schema::ir::{Name, Schema, SubjectShape};
 
 use super::ids::{ClassId, RelationId, TypeId};
-use crate::limits::MAX_CLASSES;
-use crate::tuple::{Subject, TupleKey};
+use crate::limits::{MAX_CLASSES, MAX_TYPES};
+use crate::tuple::{Subject, TupleKey, check_name};
 
-/// What a subject is, besides its object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// What a subject is, besides its object. Stored in snapshot files as it stands here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 pub(crate) enum Kind {
     /// One object.
     Object,
@@ -23,8 +24,8 @@ pub(crate) enum Kind {
     Userset(RelationId),
 }
 
-/// A class of edges.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A class of edges. Stored in snapshot files as it stands here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 pub(crate) struct Class {
     pub(crate) object_type: TypeId,
     pub(crate) relation: RelationId,
@@ -44,6 +45,39 @@ pub(crate) struct Vocabulary {
 }
 
 impl Vocabulary {
+    /// The names with the numbers that they stand at; `None`: one is repeated, cannot be one, or is of a class and not there. O(names).
+    pub(crate) fn of_parts(types: &[String], relations: &[String], classes: &[Class]) -> Option<Self> {
+        let mut vocabulary = Self::default();
+        for (place, name) in types.iter().enumerate() {
+            let id = vocabulary.intern_type(&valid(name)?)?;
+            (id.0 as usize == place).then_some(())?;
+        }
+        for (place, name) in relations.iter().enumerate() {
+            let id = vocabulary.intern_relation(&valid(name)?)?;
+            (id.0 as usize == place).then_some(())?;
+        }
+        for (place, class) in classes.iter().enumerate() {
+            vocabulary.type_name(class.object_type).and(vocabulary.type_name(class.subject_type))?;
+            vocabulary.relation_name(class.relation)?;
+            if let Kind::Userset(relation) = class.kind {
+                vocabulary.relation_name(relation)?;
+            }
+            let id = vocabulary.intern_class(*class)?;
+            (id.0 as usize == place).then_some(())?;
+        }
+        Some(vocabulary)
+    }
+
+    /// The relations' names, in the order of their numbers.
+    pub(crate) fn relations(&self) -> &[Name] {
+        &self.relations
+    }
+
+    /// The classes, in the order of their numbers.
+    pub(crate) fn classes(&self) -> &[Class] {
+        &self.classes
+    }
+
     /// The number of a type, if an edge has it.
     pub(crate) fn type_id(&self, name: &str) -> Option<TypeId> {
         self.type_ids.get(name).copied()
@@ -84,7 +118,7 @@ impl Vocabulary {
 
     /// The name of a type.
     pub(crate) fn type_name(&self, id: TypeId) -> Option<&Name> {
-        self.types.get(usize::from(id.0))
+        self.types.get(id.0 as usize)
     }
 
     /// The name of a relation.
@@ -102,7 +136,7 @@ impl Vocabulary {
         if let Some(known) = self.type_ids.get(name) {
             return Some(*known);
         }
-        let id = TypeId(u16::try_from(self.types.len()).ok()?);
+        let id = u32::try_from(self.types.len()).ok().filter(|id| *id < MAX_TYPES).map(TypeId)?;
         self.types.push(name.clone());
         self.type_ids.insert(name.clone(), id);
         Some(id)
@@ -128,6 +162,18 @@ impl Vocabulary {
         self.classes.push(class);
         self.class_ids.insert(class, id);
         Some(id)
+    }
+
+    /// Numbers every type, relation and class of a schema, unless so few numbers are left that tuples could lack them: whether it did. What
+    /// schemas bring is bounded so that a tuple, whose own names are few, always finds numbers. O(names).
+    pub(crate) fn learn_within_bounds(&mut self, schema: &Schema) -> bool {
+        let mut grown = self.clone();
+        let fits = |len: usize, most: u32| len as u64 <= u64::from(most) / 4 * 3;
+        let learned = grown.learn(schema).is_some() && fits(grown.types.len(), MAX_TYPES) && fits(grown.classes.len(), MAX_CLASSES);
+        if learned {
+            *self = grown;
+        }
+        learned
     }
 
     /// Numbers every type, relation and class of a schema; `None`: there are no more numbers. O(schema).
@@ -162,4 +208,10 @@ impl Vocabulary {
         };
         self.intern_class(Class { object_type, relation, subject_type, kind })
     }
+}
+
+/// The name with this text, if it can be one.
+fn valid(text: &str) -> Option<Name> {
+    check_name(text).ok()?;
+    Some(Name::from(text))
 }

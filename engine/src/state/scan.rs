@@ -208,7 +208,7 @@ impl State {
         let name = |found: &Found| self.graph.name(found.other).map(|(_, id)| id);
         found.sort_unstable_by(|a, b| {
             let nodes = (a.major, a.rank).cmp(&(b.major, b.rank));
-            nodes.then_with(|| if a.other == b.other { a.minor.cmp(&b.minor) } else { name(a).cmp(&name(b)) })
+            nodes.then_with(|| if a.other == b.other { a.minor.cmp(&b.minor) } else { name(a).cmp(&name(b)).then(a.other.cmp(&b.other)) })
         });
         found
     }

@@ -16,7 +16,7 @@ use crate::search::Prepared;
 #[derive(Debug, Clone)]
 pub(super) struct KeptSchema {
     pub(super) version: Arc<SchemaVersion>,
-    /// None at all where this build cannot compile the version.
+    /// None at all where this build cannot compile the version, or the graph has no numbers left for its names.
     plans: Arc<Plans>,
 }
 
@@ -45,11 +45,9 @@ impl Summary {
         self.digest = self.digest.with_schema(&schema.text);
         let version = Arc::new(SchemaVersion::new(schema));
         let plans = match version.schema() {
-            Ok(compiled) => {
-                vocabulary.learn(compiled).ok_or(FoldError::TooManyNames { revision })?;
-                compile(compiled, vocabulary)
-            }
-            Err(_) => Plans::default(),
+            // A version with more names than there are numbers left has no plans: the circuit decides its questions, which needs none.
+            Ok(compiled) if vocabulary.learn_within_bounds(compiled) => compile(compiled, vocabulary),
+            Ok(_) | Err(_) => Plans::default(),
         };
         let plans = Arc::new(plans);
         self.schemas.insert(version.version(), KeptSchema { version, plans });

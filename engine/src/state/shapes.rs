@@ -102,6 +102,12 @@ impl ShapeCounts {
         self.counts.get(shape).copied().unwrap_or(0)
     }
 
+    /// Takes the count of the next shape in order; `None`: it is not the next, or there is nothing to count.
+    pub(super) fn push(&mut self, shape: Shape, count: u64) -> Option<()> {
+        let is_next = count > 0 && self.counts.get_max().is_none_or(|(last, _)| *last < shape);
+        is_next.then(|| self.counts.insert(shape, count)).map(|_| ())
+    }
+
     pub(super) fn add(&mut self, tuple: &Tuple) {
         if let Some(count) = self.counts.get_mut(&OfTuple(tuple)) {
             *count += 1;

@@ -9,8 +9,10 @@ use dhow_engine::eval::{Decision, EvalError, Evaluator, GraphView, Overlay};
 use dhow_engine::history::{History, Window};
 use dhow_engine::schema_version::WrittenSchema;
 use dhow_engine::search::Prepared;
+use dhow_engine::snapshot::SnapshotAbout;
 use dhow_engine::state::{Part, Position, Rebuild, State};
 use dhow_engine::tuple::{Tuple as Stored, TupleKey};
+use dhow_engine::words::AlignedBytes;
 use dhow_schema::ir::Schema;
 
 use super::{Inquiry, Script, Step};
@@ -164,11 +166,9 @@ impl Stage {
 
     fn restart(&mut self, back: usize) -> Result<(), String> {
         (self.rebuild, self.waiting) = (None, None);
-        let head = self.history.head();
-        let schemas: Vec<WrittenSchema> = head.schemas().map(|schema| written(schema)).collect();
-        let tuples = self.padding.iter().cloned().chain(self.newest().values().map(|known| (*known.stored).clone()));
-        let loaded = State::load(STORE, *head.position(), *head.digest(), schemas, tuples).map_err(|error| error.to_string())?;
-        self.history = History::new(loaded, self.history.window());
+        // Whatever memory the head is in just now; every other time it comes from a table.
+        let head = if self.entries.len().is_multiple_of(2) { self.reopened()? } else { self.reloaded()? };
+        self.history = History::new(head, self.history.window());
         for (entry, before) in self.entries.iter().zip(&self.positions).rev().take(back) {
             let oldest = self.history.at(self.history.oldest()).map_err(|error| error.to_string())?;
             let previous = oldest.unapply(entry, before).map_err(|error| error.to_string())?;
@@ -177,6 +177,24 @@ impl Stage {
             }
         }
         Ok(())
+    }
+
+    /// The head, through a snapshot file.
+    fn reopened(&self) -> Result<State, String> {
+        let mut file = Vec::new();
+        let about = SnapshotAbout { time: self.history.head().position().time, actor: "testkit".to_owned() };
+        self.history.head().write_snapshot(&about, &mut file).map_err(|error| error.to_string())?;
+        let snapshot = State::open_snapshot(Arc::new(AlignedBytes::copy_of(&file)), Some(STORE)).map_err(|error| error.to_string())?;
+        snapshot.verify().map_err(|error| error.to_string())?;
+        Ok(snapshot.into_state())
+    }
+
+    /// The head, from its schema versions and tuples.
+    fn reloaded(&self) -> Result<State, String> {
+        let head = self.history.head();
+        let schemas: Vec<WrittenSchema> = head.schemas().map(|schema| written(schema)).collect();
+        let tuples = self.padding.iter().cloned().chain(self.newest().values().map(|known| (*known.stored).clone()));
+        State::load(STORE, *head.position(), *head.digest(), schemas, tuples).map_err(|error| error.to_string())
     }
 
     /// The tuples of the head.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{LONG, LONG_SHIFT, MANY, QUALIFIED, Segment};
+use super::{Counts, LONG, LONG_SHIFT, MANY, QUALIFIED, Segment, TYPE_BITS};
 use crate::graph::ids::{ClassId, NodeId, TypeId};
 use crate::graph::qualifier::Qualifier;
 use crate::words::Words;
@@ -32,7 +32,7 @@ pub(crate) struct SegmentWriter {
     qualifiers: Vec<u32>,
     revisions: Vec<u32>,
     numbers: HashMap<u64, u32, foldhash::fast::FixedState>,
-    edges: usize,
+    counts: Counts,
 }
 
 impl SegmentWriter {
@@ -43,11 +43,11 @@ impl SegmentWriter {
 
     /// Writes the next node. Its edges come in any order, each once. O(edges log edges).
     pub(crate) fn push(&mut self, type_id: TypeId, name: &[u8], forward: &mut [SegmentEdge], backward: &mut [SegmentEdge]) {
-        self.offsets.push(word(self.records.len()));
-        self.edges += forward.len();
+        let begin = self.records.len();
+        self.offsets.push(word(begin));
         forward.sort_unstable_by_key(SegmentEdge::order);
         backward.sort_unstable_by_key(SegmentEdge::order);
-        self.records.push(u32::from(type_id.0) | word(name.len()) << 16);
+        self.records.push(type_id.0 | word(name.len()) << TYPE_BITS);
         push_bytes(&mut self.records, name);
         let (forward_words, backward_words) = (header_words(forward), header_words(backward));
         if forward_words < 0xFFFF && backward_words < 0xFFFF {
@@ -55,6 +55,7 @@ impl SegmentWriter {
         } else {
             self.records.extend([MANY, forward_words, backward_words]);
         }
+        self.counts.names += self.records.len().saturating_sub(begin) as u64;
         self.headers(forward);
         self.headers(backward);
         for run in runs(forward) {
@@ -69,6 +70,10 @@ impl SegmentWriter {
             self.records.push(number);
         }
         self.records.extend(backward.iter().map(|edge| edge.other.0));
+        let qualified = forward.iter().filter(|edge| edge.qualifier.is_some()).count();
+        self.counts.edges += forward.len() as u64;
+        self.counts.forward += u64::from(forward_words) + (forward.len() + qualified) as u64;
+        self.counts.backward += u64::from(backward_words) + backward.len() as u64;
     }
 
     /// The segment.
@@ -79,7 +84,7 @@ impl SegmentWriter {
             records: Words::settled(self.records),
             qualifiers: Words::settled(self.qualifiers),
             revisions: Words::settled(self.revisions),
-            edges: self.edges,
+            counts: self.counts,
         }
     }
 
