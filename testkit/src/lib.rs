@@ -2,6 +2,7 @@
 //!
 //! - [`model`]: schemas, tuples and questions as plain data of this crate's own, with their text forms.
 //! - [`generate`]: makes models, tuples and questions that mostly make sense, from a seed or from proptest's choices.
+//! - [`mapped`]: a file in memory as the system maps it.
 //! - [`history`]: what a store lives through, step by step, with questions in between.
 //! - [`plain`]: a view of tuples in a map, nothing more.
 //! - [`oracle`]: decides a question by brute force from the textbook's definition; shares no code and no algorithm with the engine.
@@ -22,6 +23,7 @@ pub mod engine;
 pub mod generate;
 pub mod history;
 pub mod lists;
+pub mod mapped;
 pub mod model;
 pub mod oracle;
 pub mod plain;

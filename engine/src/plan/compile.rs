@@ -348,8 +348,8 @@ const fn cost(op: &Op) -> u8 {
     match op {
         Op::Itself(_) | Op::Object => 0,
         Op::Named(_) | Op::Wildcard(_) => 1,
-        Op::Group { .. } => 2,
-        Op::Follow { .. } | Op::Same(_) => 3,
+        Op::Follow { .. } | Op::Same(_) => 2,
+        Op::Group { .. } => 3,
         Op::Expr(_) => 4,
     }
 }

@@ -167,7 +167,7 @@ impl Stage {
     fn restart(&mut self, back: usize) -> Result<(), String> {
         (self.rebuild, self.waiting) = (None, None);
         // Whatever memory the head is in just now; every other time it comes from a table.
-        let head = if self.entries.len().is_multiple_of(2) { self.reopened()? } else { self.reloaded()? };
+        let head = if self.entries.len().is_multiple_of(2) { self.through_file()? } else { self.through_table()? };
         self.history = History::new(head, self.history.window());
         for (entry, before) in self.entries.iter().zip(&self.positions).rev().take(back) {
             let oldest = self.history.at(self.history.oldest()).map_err(|error| error.to_string())?;
@@ -180,7 +180,7 @@ impl Stage {
     }
 
     /// The head, through a snapshot file.
-    fn reopened(&self) -> Result<State, String> {
+    fn through_file(&self) -> Result<State, String> {
         let mut file = Vec::new();
         let about = SnapshotAbout { time: self.history.head().position().time, actor: "testkit".to_owned() };
         self.history.head().write_snapshot(&about, &mut file).map_err(|error| error.to_string())?;
@@ -190,7 +190,7 @@ impl Stage {
     }
 
     /// The head, from its schema versions and tuples.
-    fn reloaded(&self) -> Result<State, String> {
+    fn through_table(&self) -> Result<State, String> {
         let head = self.history.head();
         let schemas: Vec<WrittenSchema> = head.schemas().map(|schema| written(schema)).collect();
         let tuples = self.padding.iter().cloned().chain(self.newest().values().map(|known| (*known.stored).clone()));
