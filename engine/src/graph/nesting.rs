@@ -8,11 +8,12 @@ use super::read::Image;
 use super::vocabulary::Kind;
 use super::{Core, From, Graph};
 
-/// How many changes of nesting make a new index worth its building, at least.
-const MIN_NOTES: usize = 256;
+/// How many changes of nesting make a new index worth its building, at least: who is below a group that was nested anew looks through
+/// its changes.
+const MIN_NOTES: usize = 16;
 
-/// An index is built anew when one nesting edge of so many has changed.
-const SHARE_NOTED: usize = 16;
+/// An index is built anew when one nesting edge of so many has changed, besides.
+const SHARE_NOTED: usize = 256;
 
 /// A class of edges from groups to groups, and whether those without caveat and expiry count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,7 +79,7 @@ impl Graph {
 
     /// Whether so much nesting has changed that the index is due to be built anew.
     pub(crate) fn is_nesting_due(&self) -> bool {
-        self.core.nesting_notes > MIN_NOTES.max(self.core.nesting.edges / SHARE_NOTED)
+        self.core.nesting_notes > MIN_NOTES + self.core.nesting.edges / SHARE_NOTED
     }
 
     /// Builds the index anew for these classes, as of this revision; readers from `oldest` on are served. O(groups + nesting edges).
