@@ -5,7 +5,7 @@
 //! two states with the same chain are equal, and a lost, repeated or misapplied entry is caught at that entry. A state does not know
 //! the log it came from.
 //!
-//! The tuples are in a [graph](crate::graph) of small integers; here they are tuples again.
+//! The tuples are in a graph of small integers; here they are tuples again.
 //!
 //! Cost: a change O(log n), a copy O(1), a scan O(log n + found).
 
