@@ -131,7 +131,7 @@ impl Graph {
     pub(crate) fn tuple(&self, key: &TupleKey) -> Option<Tuple> {
         let (object, class, subject) = self.ends_of(key)?;
         let image = self.edge(object, class, subject)?;
-        let qualifier = self.qualifier(object, class, subject, image);
+        let qualifier = self.read_qualifier(object, class, subject, image)?;
         Some(tuple_of(key.clone(), qualifier.as_deref()))
     }
 
@@ -182,9 +182,22 @@ impl Graph {
         Ok(())
     }
 
+    /// The qualifier of an edge with this image, if it has one; `None`: it has one that cannot be read, so that the edge must never
+    /// pass for one without.
+    fn read_qualifier(&self, object: NodeId, class: ClassId, subject: NodeId, image: Image) -> Option<Option<Arc<Qualifier>>> {
+        match (image, self.qualifier(object, class, subject, image)) {
+            (Image::Plain, _) => Some(None),
+            (Image::InSegment(_) | Image::InOverlay(_) | Image::AtObject, qualifier) => qualifier.map(Some),
+        }
+    }
+
     /// What an edge is, if it is what it should be.
     fn expect(&self, edge: Edge, expected: Option<&Tuple>) -> Result<Option<Option<Arc<Qualifier>>>, ChangeError> {
-        let found = self.edge(edge.node, edge.class, edge.other).map(|image| self.qualifier(edge.node, edge.class, edge.other, image));
+        let image = self.edge(edge.node, edge.class, edge.other);
+        let found = match image.map(|image| self.read_qualifier(edge.node, edge.class, edge.other, image)) {
+            Some(None) => return Err(ChangeError::Image),
+            found => found.flatten(),
+        };
         let same = match (&found, expected) {
             (None, None) => true,
             (Some(qualifier), Some(tuple)) => qualifier.as_deref() == Qualifier::of(tuple).as_ref(),
@@ -196,7 +209,7 @@ impl Graph {
     /// The tuple of an edge.
     pub(crate) fn tuple_of(&self, object: NodeId, class: ClassId, subject: NodeId, image: Image) -> Option<Tuple> {
         let key = self.key(object, class, subject)?;
-        Some(tuple_of(key, self.qualifier(object, class, subject, image).as_deref()))
+        Some(tuple_of(key, self.read_qualifier(object, class, subject, image)?.as_deref()))
     }
 
     /// The key of an edge.

@@ -86,6 +86,10 @@ impl Graph {
                         ),
                         Direction::Backward => (run.qualified.then(Default::default), 0),
                     };
+                    if run.qualified && qualifier.is_none() {
+                        // It cannot be read. Written down without one it would count for good; left out, the digest tells.
+                        continue;
+                    }
                     edges.push(SegmentEdge { class: run.class, other, qualifier, revision });
                 }
             }

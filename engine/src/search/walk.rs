@@ -235,12 +235,7 @@ impl<'a> Walk<'a> {
                 (Tri::No, cost) => (Tri::No, cost),
                 (kept, cost) => {
                     let (taken, more) = self.search(*take, node, base + cost)?;
-                    let found = match (kept, taken) {
-                        (_, Tri::Yes) => Tri::No,
-                        (Tri::Yes, Tri::No) => Tri::Yes,
-                        (Tri::Yes | Tri::No | Tri::NotHere, Tri::No | Tri::NotHere) => Tri::NotHere,
-                    };
-                    (found, cost + more)
+                    (kept.without(taken), cost + more)
                 }
             },
             Expr::All(classes) => self.every(classes, node, base)?,

@@ -27,6 +27,17 @@ pub(crate) enum Tri {
     NotHere,
 }
 
+impl Tri {
+    /// What is kept without what is taken away.
+    pub(super) const fn without(self, taken: Self) -> Self {
+        match (self, taken) {
+            (Self::No, _) | (_, Self::Yes) => Self::No,
+            (Self::Yes, Self::No) => Self::Yes,
+            (Self::Yes | Self::NotHere, Self::No | Self::NotHere) => Self::NotHere,
+        }
+    }
+}
+
 /// The subject of a question.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asked {

@@ -111,12 +111,7 @@ fn holds(walk: &mut Walk<'_>, (id, node): (PlanId, NodeId), known: &dyn Known, b
                 return Ok((Tri::No, cost));
             }
             let (taken, more) = holds(walk, (*take, node), known, base + cost)?;
-            let found = match (kept, taken) {
-                (_, Tri::Yes) => Tri::No,
-                (Tri::Yes, Tri::No) => Tri::Yes,
-                (Tri::Yes | Tri::No | Tri::NotHere, Tri::No | Tri::NotHere) => Tri::NotHere,
-            };
-            Ok((found, cost + more))
+            Ok((kept.without(taken), cost + more))
         }
         Op::Itself(_) | Op::Object | Op::Named(_) | Op::Wildcard(_) | Op::Group { .. } | Op::Follow { .. } | Op::Expr(Expr::All(_)) => {
             walk.search(id, node, base)
