@@ -13,6 +13,7 @@ use imbl::{OrdMap, Vector};
 
 use base::Base;
 use ids::{ClassId, Direction, NodeId, TypeId};
+use inherited::{Changed, Inheritance};
 use names::NameIndex;
 use nesting::Nesting;
 use nodes::{NodeName, Place};
@@ -28,6 +29,7 @@ pub(crate) mod build;
 mod filter;
 pub(crate) mod groups;
 pub(crate) mod ids;
+pub(crate) mod inherited;
 mod names;
 pub(crate) mod nesting;
 mod nodes;
@@ -62,6 +64,9 @@ pub(crate) struct Core {
     nested_anew: OrdMap<NodeId, u64>,
     /// How often nesting changed since the index was built.
     nesting_notes: usize,
+    inheritance: Arc<Inheritance>,
+    /// The nodes whose edges the index of inheritance is about and that changed within the window or since it was built.
+    inherits_anew: Changed,
 }
 
 /// Where a list of nodes begins.
@@ -155,6 +160,7 @@ impl Graph {
         let after = core.overlay.memory_mut().code(new.map(|tuple| Qualifier::of(tuple).map(Arc::new)));
         core.overlay.change(edge, before, revision, after);
         core.note_nesting(edge.class, edge.other, revision);
+        core.note_inheritance(edge.class, edge.node, revision);
         Ok(())
     }
 
@@ -179,6 +185,7 @@ impl Graph {
         let before = core.overlay.memory_mut().code(old.map(|tuple| Qualifier::of(tuple).map(Arc::new)));
         core.overlay.change_before(edge, before, revision, after, core.base.revision);
         core.note_nesting(edge.class, edge.other, revision);
+        core.note_inheritance(edge.class, edge.node, revision);
         Ok(())
     }
 
@@ -268,7 +275,8 @@ impl Graph {
         accounts.names_bytes += 4 * (self.core.base.names.buckets.len() + self.core.base.order.len() + self.core.base.ranks.len());
         let names: usize = self.core.new_names.iter().map(|name| 2 * name.id.len() + 120).sum();
         accounts.groups_bytes = self.core.nesting.bytes();
-        accounts.overlay_bytes = self.core.overlay.bytes() + names;
+        accounts.inherited_bytes = self.core.inheritance.bytes();
+        accounts.overlay_bytes = self.core.overlay.bytes() + self.core.inherits_anew.bytes() + names;
         accounts
     }
 }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use dhow_schema::ir::Schema;
 use dhow_schema::value::Context;
 
-use crate::eval::{Decision, EvalError, Evaluator as Circuit, GraphView, Limits, Overlay};
+use crate::eval::{Decision, EvalError, Evaluator as Circuit, GraphView, Limits, Overlay, Stopped};
 use crate::graph::vocabulary::Kind;
 use crate::plan::{AskedKind, Plans, compile};
 use crate::state::{FoldError, State};
@@ -25,8 +25,9 @@ use crate::tuple::{Tuple, TupleKey};
 pub use question::Question;
 use sight::{Extra, Sight};
 use walk::Walk;
-use world::{Asked, Tri, World};
+use world::{Asked, Indexed, Tri, World};
 
+mod glance;
 mod lists;
 mod members;
 mod question;
@@ -40,6 +41,7 @@ pub struct Prepared {
     state: State,
     schema: Arc<Schema>,
     plans: Arc<Plans>,
+    indexed: Indexed,
 }
 
 impl Prepared {
@@ -52,12 +54,13 @@ impl Prepared {
         let revision = state.revision();
         state.learn(&schema).ok_or(FoldError::TooManyNames { revision })?;
         let plans = Arc::new(compile(&schema, state.graph().vocabulary()));
-        state.index_groups(&plans);
-        Ok(Self { state, schema, plans })
+        state.index(&plans);
+        Ok(Self::of_parts(state, schema, plans))
     }
 
-    pub(crate) const fn of_parts(state: State, schema: Arc<Schema>, plans: Arc<Plans>) -> Self {
-        Self { state, schema, plans }
+    pub(crate) fn of_parts(state: State, schema: Arc<Schema>, plans: Arc<Plans>) -> Self {
+        let indexed = Indexed::of(state.graph(), &plans);
+        Self { state, schema, plans, indexed }
     }
 
     /// The state.
@@ -187,15 +190,20 @@ impl<'a> Evaluator<'a> {
 
     /// What the search finds; `None`: the schema has not all of the question's names, which the circuit complains of.
     fn search(&self, question: &Question<'_>) -> Option<Result<(Tri, u64), EvalError>> {
-        let Prepared { plans, schema, state } = self.prepared;
+        let Prepared { plans, schema, state, indexed } = self.prepared;
         let (object_type, plan) = plans.find(question.object_type, question.relation)?;
         let AskedKind { type_id, kind, kind_id } = plans.find_kind(question.subject_type, question.kind_name())?;
         let sight = Sight::new(state.graph(), self.extra.as_deref());
         let (node, subject) = sight.both((object_type, question.object_id), (type_id, question.subject_id));
         let wildcard = if kind == Kind::Object && plans.has_wildcard(type_id) { sight.find(type_id, "*") } else { None };
         let asked = Asked { node: subject, type_id, kind, kind_id, wildcard };
-        let world = World::new(sight, plans, schema, asked, (self.time, self.context));
-        Some(Walk::new(world, self.limits).search(plan, node, 0).map_err(EvalError::Stopped))
+        let world = World::new(sight, plans, schema, asked, (self.time, self.context), *indexed);
+        let found = match Walk::new(world, self.limits).with_glances().search(plan, node, 0) {
+            // A glance is charged more than what it spares, and a request must not end for that.
+            Err(Stopped::Budget { .. }) => Walk::new(world, self.limits).search(plan, node, 0),
+            found => found,
+        };
+        Some(found.map_err(EvalError::Stopped))
     }
 }
 

@@ -140,10 +140,13 @@ impl State {
         self.graph.learn(|vocabulary| vocabulary.learn(schema))
     }
 
-    /// Indexes nested groups for these plans, unless that is what is indexed. O(groups + nesting edges).
-    pub(crate) fn index_groups(&mut self, plans: &Plans) {
+    /// Indexes nested groups and what objects inherit for these plans, unless that is what is indexed. O(nodes + nesting edges).
+    pub(crate) fn index(&mut self, plans: &Plans) {
         if self.graph.nesting().classes() != plans.nesting() {
             self.graph.index_nesting(plans.nesting().to_vec(), 0);
+        }
+        if self.graph.links() != plans.links() {
+            self.graph.index_inheritance(plans.links().clone(), 0);
         }
     }
 
@@ -322,7 +325,7 @@ impl State {
         next.summary.expect_digest(&entry.digest)?;
         next.graph.advance(revision);
         if matches!(entry.body, Body::Schema(_)) {
-            next.index_groups_in_force();
+            next.index_in_force();
         }
         next.summary.position = Position { revision, time: entry.time, chain: self.position().chain.after(encoded) };
         Ok(next)
@@ -442,7 +445,7 @@ impl Loading {
         summary.expect_digest(digest)?;
         let graph = builder.finish(summary.position.revision, seed(summary.store));
         let mut state = State { summary, graph };
-        state.index_groups_in_force();
+        state.index_in_force();
         Ok(state)
     }
 }

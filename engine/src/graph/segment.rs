@@ -106,11 +106,7 @@ impl Segment {
         let len = (first >> TYPE_BITS) as usize;
         first & (MAX_TYPES - 1) == type_id.0
             && len == id.len()
-            && self
-                .records
-                .as_slice()
-                .get(begin + 1..begin + 1 + len.div_ceil(4))
-                .is_some_and(|name| bytemuck::cast_slice::<u32, u8>(name).get(..len) == Some(id))
+            && self.records.as_slice().get(begin + 1..begin + 1 + len.div_ceil(4)).is_some_and(|name| is_same(name, id))
     }
 
     /// The qualifier at a place that a run names.
@@ -124,6 +120,21 @@ impl Segment {
         let (low, high) = (self.revisions.get(at)?, self.revisions.get(at + 1)?);
         Some(u64::from(high) << 32 | u64::from(low))
     }
+}
+
+/// Whether words begin with these bytes, as many as they have but for the zeros that fill up the last one. Ids are short: a call of the
+/// system's comparison costs more than they do.
+#[inline]
+fn is_same(words: &[u32], bytes: &[u8]) -> bool {
+    let (whole, rest) = bytes.as_chunks::<4>();
+    let mut differing = 0;
+    for (word, bytes) in words.iter().zip(whole) {
+        differing |= word ^ u32::from_ne_bytes(*bytes);
+    }
+    let mut last = [0; 4];
+    last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    let padded = rest.is_empty() || words.get(whole.len()) == Some(&u32::from_ne_bytes(last));
+    differing == 0 && padded
 }
 
 /// What is known of one node.

@@ -126,8 +126,8 @@ impl<'a> Evaluator<'a> {
     where
         'a: 'e,
     {
-        let Prepared { plans, schema, .. } = self.prepared;
-        Walk::new(World::new(self.sight(), plans, schema, asked, (self.time, self.context)), self.limits)
+        let Prepared { plans, schema, indexed, .. } = self.prepared;
+        Walk::new(World::new(self.sight(), plans, schema, asked, (self.time, self.context), *indexed), self.limits)
     }
 
     fn plan_of(&self, object_type: &Name, relation: &Name) -> Option<(TypeId, PlanId)> {

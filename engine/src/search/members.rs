@@ -82,7 +82,7 @@ impl<'a> Members<'a> {
 
     /// Takes what the index has for a group, if that still holds: whether it did.
     fn look_up(&mut self, world: &World<'a>, looks: &mut Looks<'_>, (node, relation): Group) -> Result<bool, Stopped> {
-        if !world.is_indexed || world.is_nested_anew(node) {
+        if !world.has_groups() || world.is_nested_anew(node) {
             return Ok(false);
         }
         let list = match world.sight.graph.nesting().ancestors(indexed(node, relation)) {

@@ -9,13 +9,15 @@ use dhow_schema::value::Context;
 
 use super::sight::{Found, Sight};
 use crate::eval::{Limits, Stopped};
+use crate::graph::Graph;
 use crate::graph::ids::{ClassId, Direction, NodeId, TypeId};
+use crate::graph::inherited::Inherited;
 use crate::graph::qualifier::Qualifier;
 use crate::graph::read::Image;
 use crate::graph::segment::{Run, Runs};
 use crate::graph::vocabulary::Kind;
 use crate::limits::{CAVEAT_UNITS_PER_STEP, STEPS_BETWEEN_DEADLINE_POLLS};
-use crate::plan::{KindId, Plans};
+use crate::plan::{KindId, PlanId, Plans};
 use crate::time::Timestamp;
 
 /// What a search finds.
@@ -66,8 +68,20 @@ pub(super) struct World<'a> {
     pub(super) asked: Asked,
     pub(super) time: Timestamp,
     pub(super) context: &'a Context,
-    /// Whether the graph's index of nested groups is about this schema's groups.
-    pub(super) is_indexed: bool,
+    indexed: Indexed,
+}
+
+/// Which of the graph's indexes are about a schema's plans.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Indexed {
+    groups: bool,
+    links: bool,
+}
+
+impl Indexed {
+    pub(super) fn of(graph: &Graph, plans: &Plans) -> Self {
+        Self { groups: graph.nesting().classes() == plans.nesting(), links: graph.links() == plans.links() }
+    }
 }
 
 /// The edges of one node in one direction, class by class.
@@ -87,9 +101,23 @@ impl<'a> World<'a> {
         schema: &'a Schema,
         asked: Asked,
         (time, context): (Timestamp, &'a Context),
+        indexed: Indexed,
     ) -> Self {
-        let is_indexed = sight.graph.nesting().classes() == plans.nesting();
-        Self { sight, plans, schema, asked, time, context, is_indexed }
+        Self { sight, plans, schema, asked, time, context, indexed }
+    }
+
+    /// Whether the graph's index of nested groups is about this schema's groups.
+    #[inline]
+    pub(super) const fn has_groups(&self) -> bool {
+        self.indexed.groups
+    }
+
+    /// What a plan at a node leads to along arrows, if the graph's index has it.
+    #[inline]
+    pub(super) fn inherited(&self, (plan, node): (PlanId, NodeId)) -> Option<Inherited<'a>> {
+        let Sight { graph, extra, .. } = self.sight;
+        let is_brought = |node| extra.is_some_and(|extra| extra.names(Direction::Forward, node));
+        if self.indexed.links { graph.inherited(plan.0, node, is_brought) } else { None }
     }
 
     /// The edges of a node.

@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use super::State;
 use crate::graph::base::Base;
+use crate::graph::inherited::Inheritance;
 use crate::graph::nesting::Nesting;
 use crate::graph::segment::Segment;
 
@@ -29,6 +30,7 @@ pub struct Rebuild {
 enum Step {
     Segments,
     Groups,
+    Inheritance,
     Done,
 }
 
@@ -41,16 +43,21 @@ enum Made {
     Segments { first: usize, segments: Vec<Segment> },
     Base(Box<Base>),
     Groups(Nesting),
+    Inheritance(Inheritance),
 }
 
 impl Rebuild {
-    /// Begins a rebuild, if enough has changed since the last one; of the index of groups alone, if only nesting has.
+    /// Begins a rebuild, if enough has changed since the last one; of an index alone, if only what it is
+    /// about has.
     #[must_use]
     pub fn begin(state: &State) -> Option<Self> {
         if state.graph.is_rebuild_due() {
             return Some(Self::begin_now(state));
         }
-        state.graph.is_nesting_due().then(|| Self { step: Step::Groups, ..Self::begin_now(state) })
+        if state.graph.is_nesting_due() {
+            return Some(Self { step: Step::Groups, ..Self::begin_now(state) });
+        }
+        state.graph.is_inheritance_due().then(|| Self { step: Step::Inheritance, ..Self::begin_now(state) })
     }
 
     /// Begins a rebuild, whatever has changed.
@@ -73,8 +80,12 @@ impl Rebuild {
                 Made::Base(Box::new(newest.graph.completed_base(self.revision)))
             }
             Step::Groups => {
-                self.step = Step::Done;
+                self.step = Step::Inheritance;
                 Made::Groups(newest.graph.nesting_now())
+            }
+            Step::Inheritance => {
+                self.step = Step::Done;
+                Made::Inheritance(newest.graph.inheritance_now())
             }
         }))
     }
@@ -90,6 +101,11 @@ impl Part {
             Made::Groups(nesting) => {
                 let mut graph = newest.graph.clone();
                 graph.take_nesting(nesting, oldest);
+                graph
+            }
+            Made::Inheritance(inheritance) => {
+                let mut graph = newest.graph.clone();
+                graph.take_inheritance(inheritance, oldest);
                 graph
             }
         };

@@ -86,7 +86,7 @@ impl State {
         }
         let graph = Graph::stored(container, &head.graph, vocabulary, head.revision)?;
         let mut state = Self { summary, graph };
-        state.index_groups_in_force();
+        state.index_in_force();
         Ok(state)
     }
 
