@@ -9,6 +9,7 @@ use dhow_schema::value::Context;
 
 use super::sight::{Found, Sight};
 use crate::eval::{Limits, Stopped};
+use crate::graph::damage::DamagedPart;
 use crate::graph::ids::{ClassId, Direction, NodeId, TypeId};
 use crate::graph::qualifier::Qualifier;
 use crate::graph::read::Image;
@@ -68,6 +69,8 @@ pub(super) struct World<'a> {
     pub(super) context: &'a Context,
     /// Whether the graph's index of nested groups is about this schema's groups.
     pub(super) is_indexed: bool,
+    /// How many stored nodes there are.
+    pub(super) nodes: u32,
 }
 
 /// The edges of one node in one direction, class by class.
@@ -89,7 +92,7 @@ impl<'a> World<'a> {
         (time, context): (Timestamp, &'a Context),
     ) -> Self {
         let is_indexed = sight.graph.nesting().classes() == plans.nesting();
-        Self { sight, plans, schema, asked, time, context, is_indexed }
+        Self { sight, plans, schema, asked, time, context, is_indexed, nodes: sight.graph.nodes() }
     }
 
     /// The edges of a node.
@@ -175,6 +178,11 @@ impl<'a> World<'a> {
             if run.class == class
                 && let Some(at) = run.find(subject)
             {
+                if subject.is_of_request() {
+                    // No stored edge has such a node.
+                    self.sight.graph.note(DamagedPart::Object, Some(object), Some(class));
+                    return Standing::Not;
+                }
                 return self.standing(object, class, subject, Found::Stored(image(&run, at)));
             }
         }
@@ -199,7 +207,7 @@ impl<'a> World<'a> {
         if matches!(found, Found::Stored(Image::Plain) | Found::Brought(None)) {
             return if rule.plain { Standing::Counts } else { Standing::Not };
         }
-        // An edge whose qualifier cannot be read does not count.
+        // That a qualifier cannot be read was noted: whatever comes of this is no answer.
         let Some(qualifier) = self.sight.qualifier(object, class, subject, found) else { return Standing::Not };
         let name = qualifier.caveat.as_ref().map(|caveat| caveat.name());
         let allowed = |(caveat, expires): &(Option<_>, bool)| caveat.as_ref() == name && *expires == qualifier.expires_at.is_some();
