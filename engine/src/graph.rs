@@ -12,6 +12,7 @@ use std::sync::Arc;
 use imbl::{OrdMap, Vector};
 
 use base::Base;
+use damage::DamagedPart;
 use ids::{ClassId, Direction, NodeId, TypeId};
 use inherited::{Changed, Inheritance};
 use names::NameIndex;
@@ -26,6 +27,7 @@ use crate::tuple::{Id, ObjectRef, Subject, Tuple, TupleKey};
 
 pub(crate) mod base;
 pub(crate) mod build;
+pub(crate) mod damage;
 mod filter;
 pub(crate) mod groups;
 pub(crate) mod ids;
@@ -87,7 +89,7 @@ pub(crate) struct OutOfNumbers;
 /// Why a graph does not change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ChangeError {
-    /// The edge is not what it should be before the change.
+    /// The edge is not what it should be before the change, or cannot be read, which is noted.
     Image,
     /// There are no more numbers.
     OutOfNumbers,
@@ -189,8 +191,8 @@ impl Graph {
         Ok(())
     }
 
-    /// The qualifier of an edge with this image, if it has one; `None`: it has one that cannot be read, so that the edge must never
-    /// pass for one without.
+    /// The qualifier of an edge with this image, if it has one; `None`: it has one that cannot be read, which is noted: the edge must
+    /// never pass for one without.
     fn read_qualifier(&self, object: NodeId, class: ClassId, subject: NodeId, image: Image) -> Option<Option<Arc<Qualifier>>> {
         match (image, self.qualifier(object, class, subject, image)) {
             (Image::Plain, _) => Some(None),
@@ -222,7 +224,10 @@ impl Graph {
     /// The key of an edge.
     fn key(&self, object: NodeId, class: ClassId, subject: NodeId) -> Option<TupleKey> {
         let vocabulary = &self.core.vocabulary;
-        let class = vocabulary.class(class)?;
+        let Some(class) = vocabulary.class(class) else {
+            self.note(DamagedPart::Relation, Some(object), None);
+            return None;
+        };
         let (object, subject) = (self.object(object)?, self.object(subject)?);
         let subject = match class.kind {
             vocabulary::Kind::Object => Subject::object(subject),
@@ -235,7 +240,11 @@ impl Graph {
     /// The object of a node.
     pub(crate) fn object(&self, node: NodeId) -> Option<ObjectRef> {
         let (type_id, id) = self.name(node)?;
-        Some(ObjectRef::from_valid(self.core.vocabulary.type_name(type_id)?.clone(), Id::from(id)))
+        let Some(type_name) = self.core.vocabulary.type_name(type_id) else {
+            self.note(DamagedPart::Name, Some(node), None);
+            return None;
+        };
+        Some(ObjectRef::from_valid(type_name.clone(), Id::from(id)))
     }
 
     /// The nodes of a type from a place on, in the order of ids. O(log nodes + found).

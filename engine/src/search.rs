@@ -139,8 +139,8 @@ impl<'a> Evaluator<'a> {
     /// A userset contains itself. The subject `user:*` stands for a user that no tuple names.
     ///
     /// # Errors
-    /// Names that the schema does not have, a used-up budget, a passed deadline, or a caveat without an answer that could still change
-    /// the decision.
+    /// Names that the schema does not have, a used-up budget, a passed deadline, a caveat without an answer that could still change
+    /// the decision, or memory that cannot be read.
     pub fn check(&self, question: &TupleKey) -> Result<Decision, EvalError> {
         self.check_counted(question).map(|(decision, _)| decision)
     }
@@ -164,7 +164,7 @@ impl<'a> Evaluator<'a> {
     fn ask_counted(&self, question: &Question<'_>) -> Result<(Decision, u64), EvalError> {
         let (answer, steps) = match self.search(question) {
             None => (Tri::NotHere, 0),
-            Some(found) => found?,
+            Some(found) => self.answered(found)?,
         };
         match answer {
             Tri::Yes => Ok((Decision::Allowed, steps)),
@@ -174,6 +174,13 @@ impl<'a> Evaluator<'a> {
                 self.by_circuit(self.limits, |circuit| circuit.check_counted(&key).map(|(decision, more)| (decision, steps + more)))
             }
         }
+    }
+
+    /// What was found, unless memory that cannot be read was met: then it is no answer.
+    #[inline]
+    fn answered<T>(&self, found: Result<T, EvalError>) -> Result<T, EvalError> {
+        self.prepared.state.intact()?;
+        found
     }
 
     /// Asks the circuit's evaluator, which sees what this one sees.

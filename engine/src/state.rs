@@ -25,12 +25,14 @@ use crate::time::Timestamp;
 use crate::tuple::{Tuple, TupleKey};
 
 pub use accounts::Accounts;
+pub use damaged::{DamagedPart, MemoryDamaged};
 pub use error::{FoldError, PrepareError, SchemaLookupError};
 pub use rebuild::{Part, Rebuild};
 use schemas::KeptSchema;
 pub use shapes::{Shape, ShapeCounts};
 
 mod accounts;
+mod damaged;
 mod error;
 mod rebuild;
 mod scan;
@@ -218,7 +220,7 @@ impl State {
         &self.summary.digest
     }
 
-    /// The digest, computed anew from every tuple and schema version. O(n): for scrubbing.
+    /// The digest, computed anew from every tuple and schema version that can be read ([`State::intact`]). O(n): for scrubbing.
     #[must_use]
     pub fn recomputed_digest(&self) -> Digest {
         let schemas = self.schemas().fold(Digest::default(), |digest, schema| digest.with_schema(&schema.text));
@@ -322,6 +324,7 @@ impl State {
                 graph.learn(|vocabulary| summary.add_schema(written, vocabulary))?;
             }
         }
+        next.expect_intact(revision)?;
         next.summary.expect_digest(&entry.digest)?;
         next.graph.advance(revision);
         if matches!(entry.body, Body::Schema(_)) {
@@ -351,7 +354,7 @@ impl State {
                 for change in changes {
                     let Some(key) = change.key() else { continue };
                     let changed = previous.graph.change_before(key, change.before(), change.after(), found);
-                    changed.map_err(|error| fold_error(error, found, key))?;
+                    changed.map_err(|error| previous.fold_error(error, found, key))?;
                     change.after().into_iter().for_each(|tuple| previous.summary.take(tuple));
                     change.before().into_iter().for_each(|tuple| previous.summary.add(tuple));
                 }
@@ -361,8 +364,14 @@ impl State {
                 previous.summary.digest = previous.summary.digest.without_schema(text);
             }
         }
+        previous.expect_intact(found)?;
         previous.graph.advance(before.revision);
         Ok(previous)
+    }
+
+    /// Whether an entry was folded with memory that can be read.
+    fn expect_intact(&self, revision: u64) -> Result<(), FoldError> {
+        self.intact().map_err(|damaged| FoldError::Damaged { revision, damaged })
     }
 
     /// The digest after a body.
@@ -378,7 +387,9 @@ impl State {
         let mut last: Option<&TupleKey> = None;
         for change in changes {
             let Some(key) = change.key() else { continue };
-            if last == Some(key) || self.graph.tuple(key).as_ref() != change.before() {
+            let found = self.graph.tuple(key);
+            self.expect_intact(revision)?;
+            if last == Some(key) || found.as_ref() != change.before() {
                 return Err(FoldError::Image { revision, key: Box::new(key.clone()) });
             }
             last = Some(key);
@@ -392,17 +403,18 @@ impl State {
     fn change(&mut self, revision: u64, change: &Change) -> Result<(), FoldError> {
         let Some(key) = change.key() else { return Ok(()) };
         let changed = self.graph.change(key, change.before(), change.after(), revision);
-        changed.map_err(|error| fold_error(error, revision, key))?;
+        changed.map_err(|error| self.fold_error(error, revision, key))?;
         change.before().into_iter().for_each(|tuple| self.summary.take(tuple));
         change.after().into_iter().for_each(|tuple| self.summary.add(tuple));
         Ok(())
     }
-}
 
-fn fold_error(error: ChangeError, revision: u64, key: &TupleKey) -> FoldError {
-    match error {
-        ChangeError::Image => FoldError::Image { revision, key: Box::new(key.clone()) },
-        ChangeError::OutOfNumbers => FoldError::TooManyNames { revision },
+    fn fold_error(&self, error: ChangeError, revision: u64, key: &TupleKey) -> FoldError {
+        match (self.intact(), error) {
+            (Err(damaged), _) => FoldError::Damaged { revision, damaged },
+            (Ok(()), ChangeError::Image) => FoldError::Image { revision, key: Box::new(key.clone()) },
+            (Ok(()), ChangeError::OutOfNumbers) => FoldError::TooManyNames { revision },
+        }
     }
 }
 

@@ -146,6 +146,10 @@ impl<'a> Evaluator<'a> {
     /// # Errors
     /// Those of [`Evaluator::check`].
     pub fn explain(&self, question: &TupleKey) -> Result<Explanation, EvalError> {
+        self.answered(self.explained(question))
+    }
+
+    fn explained(&self, question: &TupleKey) -> Result<Explanation, EvalError> {
         check_question(self.world.schema, question)?;
         let mut meter = self.meter();
         let (solved, root) = self.solve(question, &mut meter)?;

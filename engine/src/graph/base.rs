@@ -1,8 +1,9 @@
 //! The bulk of a graph: flat arrays of one moment, shared by readers of every revision of the window.
 
 use super::From;
+use super::damage::{Damage, DamagedPart};
 use super::ids::{NodeId, TypeId};
-use super::names::{NameIndex, hash};
+use super::names::{NameIndex, hash, tag};
 use super::segment::{Record, SEGMENT_BITS, Segment, SegmentWriter};
 use crate::words::Words;
 
@@ -17,9 +18,16 @@ pub(crate) struct Base {
     pub(crate) order: Words,
     /// By node: its place in [`Base::order`].
     pub(crate) ranks: Words,
+    /// Where all segments note what cannot be read.
+    pub(crate) damage: Damage,
 }
 
 impl Base {
+    /// Takes segments, which note from now on where this base does.
+    pub(crate) fn extend(&mut self, segments: impl IntoIterator<Item = Segment>) {
+        self.segments.extend(segments.into_iter().map(|segment| Segment { damage: self.damage.clone(), ..segment }));
+    }
+
     /// How many nodes it has: those below this number.
     pub(crate) fn nodes(&self) -> u32 {
         self.segments.last().map_or(0, |last| first_of(self.segments.len() - 1) + last.nodes())
@@ -36,6 +44,35 @@ impl Base {
         self.segments.get((node.0 >> SEGMENT_BITS) as usize)?.record(node)
     }
 
+    /// What it knows of one of its own nodes: if there is nothing, that is noted.
+    fn known(&self, node: NodeId) -> Option<Record<'_>> {
+        let record = self.record(node);
+        if record.is_none() {
+            self.damage.note(DamagedPart::Record, Some(node), None);
+        }
+        record
+    }
+
+    /// Whether a node that the index has for a hash is the one with this type and id.
+    #[inline]
+    fn is_named(&self, node: NodeId, hash: u64, (type_id, id): (TypeId, &[u8])) -> bool {
+        let is_it = self.segment(node).is_some_and(|segment| segment.is_named(node, type_id, id));
+        if !is_it {
+            self.expect_hash(node, hash);
+        }
+        is_it
+    }
+
+    /// Notes it if a node that the index has for a hash has a name with another one: then either has changed, and who looks for the name
+    /// would be told that there is none.
+    #[cold]
+    fn expect_hash(&self, node: NodeId, expected: u64) {
+        let found = self.known(node).map(|record| hash(self.names.seed, record.type_id(), record.name()));
+        if found.is_none_or(|found| tag(found) != tag(expected)) {
+            self.damage.note(DamagedPart::Name, Some(node), None);
+        }
+    }
+
     /// The segment that a node is in.
     pub(crate) fn segment(&self, node: NodeId) -> Option<&Segment> {
         self.segments.get((node.0 >> SEGMENT_BITS) as usize)
@@ -44,8 +81,8 @@ impl Base {
     /// The node with this type and id. O(1).
     #[inline]
     pub(crate) fn find(&self, type_id: TypeId, id: &[u8]) -> Option<NodeId> {
-        self.names
-            .find(hash(self.names.seed, type_id, id), |node| self.segment(node).is_some_and(|segment| segment.is_named(node, type_id, id)))
+        let hash = hash(self.names.seed, type_id, id);
+        self.names.find(hash, |node| self.is_named(node, hash, (type_id, id)))
     }
 
     /// The nodes of two names. O(1): what has to be fetched for one is fetched while that for the other is under way.
@@ -68,7 +105,7 @@ impl Base {
         {
             return Some(node);
         }
-        self.names.find(hash, |node| self.segment(node).is_some_and(|segment| segment.is_named(node, type_id, id)))
+        self.names.find(hash, |node| self.is_named(node, hash, (type_id, id)))
     }
 
     /// The nodes of a type from a place on, in the order of their ids. O(log nodes).
@@ -80,7 +117,7 @@ impl Base {
             From::After(id) => order.partition_point(|node| self.name(NodeId(*node)) <= Some((type_id, id.as_bytes()))),
         };
         let rest = order.get(begin..).unwrap_or_default();
-        let of_type = |node: &u32| self.record(NodeId(*node)).is_some_and(|record| record.type_id() == type_id);
+        let of_type = |node: &u32| self.known(NodeId(*node)).is_some_and(|record| record.type_id() == type_id);
         rest.get(..rest.partition_point(of_type)).unwrap_or_default()
     }
 
@@ -95,7 +132,7 @@ impl Base {
     }
 
     fn name(&self, node: NodeId) -> Option<(TypeId, &[u8])> {
-        self.record(node).map(|record| (record.type_id(), record.name()))
+        self.known(node).map(|record| (record.type_id(), record.name()))
     }
 }
 

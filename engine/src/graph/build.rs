@@ -105,7 +105,8 @@ impl GraphBuilder {
             from.extend(take(&mut backward, |edge| edge.subject == node).iter().map(|edge| written(edge, edge.object)));
             writer.current().push(name.type_id, name.id.as_bytes(), &mut to, &mut from);
         }
-        let mut base = Base { revision, segments: writer.finish(), ..Base::default() };
+        let mut base = Base { revision, ..Base::default() };
+        base.extend(writer.finish());
         base.index(seed);
         Graph::of_base(vocabulary, base)
     }

@@ -118,7 +118,8 @@ const fn place(hash: u64, count: usize) -> usize {
     (((hash >> 32) * count as u64) >> 32) as usize
 }
 
+/// The byte of a hash that a bucket has.
 #[inline]
-const fn tag(hash: u64) -> u8 {
+pub(crate) const fn tag(hash: u64) -> u8 {
     (hash & 0xFF) as u8
 }

@@ -100,6 +100,7 @@ impl Graph {
             let Kind::Userset(of) = class.kind else { continue };
             for object in self.nodes_from(class.object_type, From::Start) {
                 for (subject, image) in self.ends(Direction::Forward, object, *id) {
+                    self.expect_node(subject);
                     match image {
                         Image::Plain if *plain => edges.push((group(subject, of), group(object, class.relation))),
                         Image::Plain => {}

@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::base::{Base, SegmentsWriter, first_of};
+use super::damage::DamagedPart;
 use super::ids::{Direction, NodeId, TypeId};
 use super::overlay::Edge;
 use super::segment::{SEGMENT_BITS, Segment, SegmentEdge, SegmentWriter};
@@ -60,7 +61,7 @@ impl Graph {
     }
 
     fn write(&self, node: NodeId, writer: &mut SegmentWriter) {
-        // A node without a name is one of damaged memory; those behind it keep their numbers.
+        // A node without a name is one of damaged memory, of which nothing that is made is used.
         let (type_id, name) = self.name(node).unwrap_or((TypeId(MAX_TYPES - 1), ""));
         let mut forward = self.edges_to_write(Direction::Forward, node);
         let mut backward = self.edges_to_write(Direction::Backward, node);
@@ -87,7 +88,8 @@ impl Graph {
                         Direction::Backward => (run.qualified.then(Default::default), 0),
                     };
                     if run.qualified && qualifier.is_none() {
-                        // It cannot be read. Written down without one it would count for good; left out, the digest tells.
+                        // Written down without one it would count for good.
+                        self.note(DamagedPart::Qualifier, Some(node), Some(run.class));
                         continue;
                     }
                     edges.push(SegmentEdge { class: run.class, other, qualifier, revision });
@@ -114,7 +116,7 @@ impl Graph {
     pub(crate) fn with_segments(&self, first: usize, segments: Vec<Segment>) -> Self {
         let mut base = Base::clone(&self.core.base);
         for (place, segment) in base.segments.iter_mut().skip(first).zip(segments) {
-            *place = segment;
+            *place = Segment { damage: self.core.base.damage.clone(), ..segment };
         }
         let core = Core { base: Arc::new(base), ..Core::clone(&self.core) };
         Self { core: Arc::new(core), revision: self.revision }
@@ -131,7 +133,7 @@ impl Graph {
         for node in node..self.core.nodes() {
             self.write(NodeId(node), writer.current());
         }
-        base.segments.extend(writer.finish());
+        base.extend(writer.finish());
         base.revision = revision;
         base.index(base.names.seed);
         base

@@ -11,6 +11,7 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
+use super::damage::{Damage, DamagedPart};
 use super::ids::{ClassId, Direction, NodeId, TypeId};
 use super::qualifier::Qualifier;
 use crate::limits::MAX_TYPES;
@@ -44,6 +45,8 @@ pub(crate) struct Segment {
     /// The revisions that edges of this segment came with, each once; low word first.
     pub(crate) revisions: Words,
     pub(crate) counts: Counts,
+    /// Where to note what cannot be read.
+    pub(crate) damage: Damage,
 }
 
 /// What is in a segment, so that nobody has to go through it to tell: it may be in a file that is not in memory. Stored in snapshot
@@ -66,10 +69,10 @@ impl Segment {
         self.offsets.len().saturating_sub(1)
     }
 
-    /// The record of a node of this segment. O(1).
+    /// The record of a node of this segment; `None`: there is none, or it cannot be read. O(1).
     #[inline]
     pub(crate) fn record(&self, node: NodeId) -> Option<Record<'_>> {
-        Record::read(self.records.as_slice().get(self.begin(node)?..)?)
+        Record::read(&self.damage, node, self.records.as_slice().get(self.begin(node)?..)?)
     }
 
     /// Adds what it takes to accounts. O(1).
@@ -93,20 +96,28 @@ impl Segment {
         self.offsets.as_slice().get((node.0 & ((1 << SEGMENT_BITS) - 1)) as usize).map(|begin| *begin as usize)
     }
 
-    /// Whether a node of this segment has this type and id. O(1).
+    /// Whether a node, which is one of this segment, has this type and id. O(1).
     #[inline]
     pub(crate) fn is_named(&self, node: NodeId, type_id: TypeId, id: &[u8]) -> bool {
-        let Some(begin) = self.begin(node) else { return false };
-        self.records.get(begin).is_some_and(|first| self.is_named_at(begin, first, type_id, id))
+        let Some((begin, first)) = self.begin(node).and_then(|begin| Some((begin, self.records.get(begin)?))) else {
+            self.damage.note(DamagedPart::Record, Some(node), None);
+            return false;
+        };
+        self.is_named_at(begin, first, type_id, id)
     }
 
     /// Whether the record that begins there, with that word, has this type and id.
     #[inline]
     pub(crate) fn is_named_at(&self, begin: usize, first: u32, type_id: TypeId, id: &[u8]) -> bool {
         let len = (first >> TYPE_BITS) as usize;
-        first & (MAX_TYPES - 1) == type_id.0
-            && len == id.len()
-            && self.records.as_slice().get(begin + 1..begin + 1 + len.div_ceil(4)).is_some_and(|name| is_same(name, id))
+        if first & (MAX_TYPES - 1) != type_id.0 || len != id.len() {
+            return false;
+        }
+        let Some(name) = self.records.as_slice().get(begin + 1..begin + 1 + len.div_ceil(4)) else {
+            self.damage.note(DamagedPart::Name, None, None);
+            return false;
+        };
+        is_same(name, id)
     }
 
     /// The qualifier at a place that a run names.
@@ -140,6 +151,8 @@ fn is_same(words: &[u32], bytes: &[u8]) -> bool {
 /// What is known of one node.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Record<'a> {
+    damage: &'a Damage,
+    node: NodeId,
     first: u32,
     name: &'a [u32],
     forward: &'a [u32],
@@ -149,7 +162,7 @@ pub(crate) struct Record<'a> {
 
 impl<'a> Record<'a> {
     #[inline]
-    fn read(words: &'a [u32]) -> Option<Self> {
+    fn read(damage: &'a Damage, node: NodeId, words: &'a [u32]) -> Option<Self> {
         let (first, rest) = words.split_first()?;
         let (name, rest) = rest.split_at_checked((*first >> TYPE_BITS).div_ceil(4) as usize)?;
         let (counts, rest) = rest.split_first()?;
@@ -159,7 +172,7 @@ impl<'a> Record<'a> {
         };
         let (forward, rest) = rest.split_at_checked(forward as usize)?;
         let (backward, ends) = rest.split_at_checked(backward as usize)?;
-        Some(Self { first: *first, name, forward, backward, ends })
+        Some(Self { damage, node, first: *first, name, forward, backward, ends })
     }
 
     /// The node's type.
@@ -176,19 +189,34 @@ impl<'a> Record<'a> {
     #[inline]
     pub(crate) fn runs(&self, direction: Direction) -> Runs<'a> {
         match direction {
-            Direction::Forward => Runs { headers: self.forward, ends: self.ends, places: true },
-            Direction::Backward if self.forward.is_empty() => Runs { headers: self.backward, ends: self.ends, places: false },
+            Direction::Forward => self.forward(),
+            Direction::Backward if self.forward.is_empty() => self.backward(self.ends),
             Direction::Backward => {
-                let mut forward = Runs { headers: self.forward, ends: self.ends, places: true };
+                let mut forward = self.forward();
                 let edges: usize = forward.by_ref().map(|run| run.ends.len()).sum();
-                Runs { headers: self.backward, ends: forward.ends.get(edges..).unwrap_or_default(), places: false }
+                // Behind the edges are their revisions.
+                let Some(ends) = forward.ends.get(edges..) else {
+                    self.damage.note(DamagedPart::Edges, Some(self.node), None);
+                    return Runs::default();
+                };
+                self.backward(ends)
             }
         }
     }
 
+    #[inline]
+    fn forward(&self) -> Runs<'a> {
+        Runs { headers: self.forward, ends: self.ends, damage: Some(self.damage), node: self.node, places: true }
+    }
+
+    #[inline]
+    fn backward(&self, ends: &'a [u32]) -> Runs<'a> {
+        Runs { headers: self.backward, ends, damage: Some(self.damage), node: self.node, places: false }
+    }
+
     /// The numbers of the revisions of the forward edges, in their order.
     fn revisions(&self) -> &'a [u32] {
-        let mut forward = Runs { headers: self.forward, ends: self.ends, places: true };
+        let mut forward = self.forward();
         let edges: usize = forward.by_ref().map(|run| run.ends.len()).sum();
         forward.ends.get(..edges).unwrap_or_default()
     }
@@ -233,7 +261,19 @@ impl Run<'_> {
 pub(crate) struct Runs<'a> {
     headers: &'a [u32],
     ends: &'a [u32],
+    /// Where to note that the rest cannot be read; `None`: there are none.
+    damage: Option<&'a Damage>,
+    node: NodeId,
     places: bool,
+}
+
+/// Notes that a node's runs do not have the edges that they should.
+#[cold]
+#[inline(never)]
+fn broken(damage: Option<&Damage>, node: NodeId) {
+    if let Some(damage) = damage {
+        damage.note(DamagedPart::Edges, Some(node), None);
+    }
 }
 
 impl<'a> Iterator for Runs<'a> {
@@ -242,16 +282,26 @@ impl<'a> Iterator for Runs<'a> {
     #[inline]
     fn next(&mut self) -> Option<Run<'a>> {
         let (header, mut rest) = self.headers.split_first()?;
+        let qualified = header & QUALIFIED != 0;
         let mut len = (header >> LONG_SHIFT) as usize;
         if len == LONG {
-            let (long, behind) = rest.split_first()?;
+            let Some((long, behind)) = rest.split_first() else {
+                broken(self.damage, self.node);
+                return None;
+            };
             len = *long as usize;
             rest = behind;
         }
         self.headers = rest;
-        let qualified = header & QUALIFIED != 0;
-        let (ends, behind) = self.ends.split_at_checked(len)?;
-        let (places, behind) = behind.split_at_checked(if qualified && self.places { len } else { 0 })?;
+        let parts = self.ends.split_at_checked(len).and_then(|(ends, behind)| {
+            let (places, behind) = behind.split_at_checked(if qualified && self.places { len } else { 0 })?;
+            Some((ends, places, behind))
+        });
+        let Some((ends, places, behind)) = parts else {
+            broken(self.damage, self.node);
+            self.headers = &[];
+            return None;
+        };
         self.ends = behind;
         Some(Run { class: ClassId(header & (QUALIFIED - 1)), qualified, ends, places })
     }

@@ -103,7 +103,7 @@ impl Graph {
         if NodeId(head.nodes).is_of_request() || head.segments.len() != segments_of(head.nodes) {
             return Err(SnapshotError::Inconsistent { what: "the number of its nodes does not go with that of its segments" });
         }
-        let mut segments = Vec::with_capacity(head.segments.len());
+        let mut base = Base { revision, ..Base::default() };
         for (place, counts) in head.segments.iter().enumerate() {
             let words = |array| container.words(&section(place, array));
             let segment = Segment {
@@ -112,11 +112,12 @@ impl Graph {
                 qualifiers: words("qualifiers")?,
                 revisions: words("revisions")?,
                 counts: *counts,
+                damage: base.damage.clone(),
             };
             if segment.nodes() != head.nodes.saturating_sub(first_of(place)).min(1 << SEGMENT_BITS) {
                 return Err(SnapshotError::Inconsistent { what: "a segment does not have as many nodes as it should" });
             }
-            segments.push(segment);
+            base.segments.push(segment);
         }
         let names = NameIndex { seed: head.seed, buckets: container.words(NAMES)? };
         let (order, ranks) = (container.words(ORDER)?, container.words(RANKS)?);
@@ -125,7 +126,7 @@ impl Graph {
         if !has_names || order.len() != nodes || ranks.len() != nodes {
             return Err(SnapshotError::Inconsistent { what: "what finds and orders its nodes does not go with their number" });
         }
-        Ok(Self::of_base(vocabulary, Base { revision, segments, names, order, ranks }))
+        Ok(Self::of_base(vocabulary, Base { names, order, ranks, ..base }))
     }
 
     /// Holds what can be looked at in two ways against each other: a node is found by its name and stands in the order where its rank

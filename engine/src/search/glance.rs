@@ -96,7 +96,10 @@ impl<'a> Walk<'a> {
                     continue;
                 }
                 match step.way {
-                    Way::Subject => holds |= run.find(asked.node).is_some(),
+                    Way::Subject if run.find(asked.node).is_none() => {}
+                    // No stored edge has such a node.
+                    Way::Subject if asked.node.is_of_request() => return Err(GiveUp),
+                    Way::Subject => holds = true,
                     Way::Everybody => holds |= asked.wildcard.is_some_and(|wildcard| run.find(wildcard).is_some()),
                     Way::Group(relation) => {
                         let groups = run.ends.get(..run.ends.len().min(FEW)).filter(|groups| groups.len() == run.ends.len());
@@ -148,7 +151,7 @@ impl<'a> Walk<'a> {
         let asked = self.world.asked;
         let names = |node: NodeId| above.iter().any(|above| above.subjects.contains(&node.0));
         if names(asked.node) || asked.wildcard.is_some_and(names) {
-            return Ok(Member::Yes);
+            return Ok(if asked.node.is_of_request() { Member::Unsure } else { Member::Yes });
         }
         self.is_member(above.iter().flat_map(Inherited::groups))
     }

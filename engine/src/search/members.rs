@@ -59,12 +59,18 @@ impl<'a> Members<'a> {
         while let Some((node, relation)) = self.found.get(self.climbed).copied() {
             looks.take(1)?;
             self.climbed += 1;
+            if node.0 >= world.nodes {
+                world.sight.missed(node);
+            }
             if !self.look_up(world, looks, (node, relation))? {
                 self.up(world, looks, node, Kind::Userset(relation))?;
             }
             if self.has(group) {
                 return Ok(Member::Yes);
             }
+        }
+        if group.0.0 >= world.nodes {
+            world.sight.missed(group.0);
         }
         Ok(if self.unsure { Member::Unsure } else { Member::No })
     }

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::graph::Graph;
+use crate::graph::damage::DamagedPart;
 use crate::graph::ids::{ClassId, Direction, NodeId, TypeId};
 use crate::graph::overlay::Edge;
 use crate::graph::qualifier::Qualifier;
@@ -97,10 +98,28 @@ impl<'a> Sight<'a> {
         Self { graph, extra, segments: graph.base_segments(), still: graph.is_still() && extra.is_none() }
     }
 
-    /// What the base knows of a node.
+    /// What the base knows of a node that the question or an edge has.
     #[inline]
     pub(crate) fn record(&self, node: NodeId) -> Option<Record<'a>> {
-        self.segments.get((node.0 >> SEGMENT_BITS) as usize)?.record(node)
+        let record = self.segments.get((node.0 >> SEGMENT_BITS) as usize).and_then(|segment| segment.record(node));
+        if record.is_none() {
+            self.missed(node);
+        }
+        record
+    }
+
+    /// Says that the base has no record of a node, which is as it should be if the node is not the base's: if it is new, the request's
+    /// own, or what nothing names. Anything else is noted as damage.
+    #[inline(never)]
+    pub(crate) fn missed(&self, node: NodeId) {
+        let Some(place) = node.0.checked_sub(NodeId::FIRST_OF_REQUEST) else {
+            self.graph.missed(node);
+            return;
+        };
+        let brought = self.extra.is_some_and(|extra| (place as usize) < extra.names.len());
+        if !brought && node < NodeId::NOBODY_ELSE {
+            self.graph.note(DamagedPart::Object, None, None);
+        }
     }
 
     /// The node of an object, if anything names it.
@@ -113,9 +132,8 @@ impl<'a> Sight<'a> {
         let [first, second] = self.graph.find_both([a, b]);
         let brought = |(type_id, id)| self.extra?.find(type_id, id);
         let (first, second) = (first.or_else(|| brought(a)), second.or_else(|| brought(b)));
-        let nobody = NodeId::MAX;
-        let first = first.unwrap_or(nobody);
-        (first, second.unwrap_or(if a == b { first } else { NodeId(nobody.0 - 1) }))
+        let first = first.unwrap_or(NodeId::NOBODY);
+        (first, second.unwrap_or(if a == b { first } else { NodeId::NOBODY_ELSE }))
     }
 
     /// The type of a node that an edge has.
@@ -173,7 +191,7 @@ impl<'a> Sight<'a> {
         ControlFlow::Continue(())
     }
 
-    /// The qualifier of an edge that was found; `None`: it has none.
+    /// The qualifier of an edge that was found; `None`: it has none, or one that cannot be read, which is noted.
     pub(crate) fn qualifier(&self, object: NodeId, class: ClassId, subject: NodeId, found: Found<'_>) -> Option<Arc<Qualifier>> {
         match found {
             Found::Stored(image) => self.graph.qualifier(object, class, subject, image),

@@ -10,6 +10,7 @@ use dhow_schema::value::Context;
 use super::sight::{Found, Sight};
 use crate::eval::{Limits, Stopped};
 use crate::graph::Graph;
+use crate::graph::damage::DamagedPart;
 use crate::graph::ids::{ClassId, Direction, NodeId, TypeId};
 use crate::graph::inherited::Inherited;
 use crate::graph::qualifier::Qualifier;
@@ -69,6 +70,8 @@ pub(super) struct World<'a> {
     pub(super) time: Timestamp,
     pub(super) context: &'a Context,
     indexed: Indexed,
+    /// How many stored nodes there are.
+    pub(super) nodes: u32,
 }
 
 /// Which of the graph's indexes are about a schema's plans.
@@ -103,7 +106,7 @@ impl<'a> World<'a> {
         (time, context): (Timestamp, &'a Context),
         indexed: Indexed,
     ) -> Self {
-        Self { sight, plans, schema, asked, time, context, indexed }
+        Self { sight, plans, schema, asked, time, context, indexed, nodes: sight.graph.nodes() }
     }
 
     /// Whether the graph's index of nested groups is about this schema's groups.
@@ -203,6 +206,11 @@ impl<'a> World<'a> {
             if run.class == class
                 && let Some(at) = run.find(subject)
             {
+                if subject.is_of_request() {
+                    // No stored edge has such a node.
+                    self.sight.graph.note(DamagedPart::Object, Some(object), Some(class));
+                    return Standing::Not;
+                }
                 return self.standing(object, class, subject, Found::Stored(image(&run, at)));
             }
         }
@@ -227,7 +235,7 @@ impl<'a> World<'a> {
         if matches!(found, Found::Stored(Image::Plain) | Found::Brought(None)) {
             return if rule.plain { Standing::Counts } else { Standing::Not };
         }
-        // An edge whose qualifier cannot be read does not count.
+        // That a qualifier cannot be read was noted: whatever comes of this is no answer.
         let Some(qualifier) = self.sight.qualifier(object, class, subject, found) else { return Standing::Not };
         let name = qualifier.caveat.as_ref().map(|caveat| caveat.name());
         let allowed = |(caveat, expires): &(Option<_>, bool)| caveat.as_ref() == name && *expires == qualifier.expires_at.is_some();

@@ -14,6 +14,8 @@ use crate::time::Timestamp;
 use crate::tuple::{Tuple, TupleKey};
 use crate::words::{AlignedBytes, Bytes};
 
+mod damage;
+
 const STORE: StoreId = StoreId([7; 16]);
 const NEVER: &str = "2100-01-01T00:00:00Z";
 

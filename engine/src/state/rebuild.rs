@@ -66,8 +66,18 @@ impl Rebuild {
         Self { revision: state.revision(), segments: state.graph.segments(), next: 0, step: Step::Segments }
     }
 
-    /// Makes the next part from the newest state, which has all parts before; `None`: all is done. O(tuples / parts).
+    /// Makes the next part from the newest state, which has all parts before; `None`: all is done, or the state's memory cannot be read
+    /// ([`State::intact`]), and what cannot be read is not written down as if it were not there. O(tuples / parts).
     pub fn work(&mut self, newest: &State) -> Option<Part> {
+        let part = self.part(newest)?;
+        if newest.intact().is_err() {
+            self.step = Step::Done;
+            return None;
+        }
+        Some(part)
+    }
+
+    fn part(&mut self, newest: &State) -> Option<Part> {
         Some(Part(match self.step {
             Step::Done => return None,
             Step::Segments if self.next < self.segments => {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Counts, LONG, LONG_SHIFT, MANY, QUALIFIED, Segment, TYPE_BITS};
+use crate::graph::damage::Damage;
 use crate::graph::ids::{ClassId, NodeId, TypeId};
 use crate::graph::qualifier::Qualifier;
 use crate::words::Words;
@@ -85,6 +86,7 @@ impl SegmentWriter {
             qualifiers: Words::settled(self.qualifiers),
             revisions: Words::settled(self.revisions),
             counts: self.counts,
+            damage: Damage::default(),
         }
     }
 
