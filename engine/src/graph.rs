@@ -14,7 +14,7 @@ use imbl::{OrdMap, Vector};
 use base::Base;
 use ids::{ClassId, Direction, NodeId, TypeId};
 use names::NameIndex;
-use nesting::Nesting;
+use nesting::{Changed, Nesting};
 use nodes::{NodeName, Place};
 use overlay::{Edge, Overlay};
 use qualifier::Qualifier;
@@ -58,8 +58,8 @@ pub(crate) struct Core {
     new_names: Vector<NodeName>,
     new_nodes: OrdMap<NodeName, NodeId>,
     nesting: Arc<Nesting>,
-    /// The groups whose own nesting changed within the window or since the index was built, with the last such revision.
-    nested_anew: OrdMap<NodeId, u64>,
+    /// The groups whose own nesting changed within the window or since the index was built.
+    nested_anew: OrdMap<NodeId, Changed>,
     /// How often nesting changed since the index was built.
     nesting_notes: usize,
 }
@@ -154,7 +154,7 @@ impl Graph {
         let before = core.overlay.memory_mut().code(before);
         let after = core.overlay.memory_mut().code(new.map(|tuple| Qualifier::of(tuple).map(Arc::new)));
         core.overlay.change(edge, before, revision, after);
-        core.note_nesting(edge.class, edge.other, revision);
+        self.note_nesting(edge, before, after, revision);
         Ok(())
     }
 
@@ -178,7 +178,7 @@ impl Graph {
         let after = core.overlay.memory_mut().code(after);
         let before = core.overlay.memory_mut().code(old.map(|tuple| Qualifier::of(tuple).map(Arc::new)));
         core.overlay.change_before(edge, before, revision, after, core.base.revision);
-        core.note_nesting(edge.class, edge.other, revision);
+        self.note_nesting(edge, before, after, revision);
         Ok(())
     }
 
@@ -267,7 +267,7 @@ impl Graph {
         }
         accounts.names_bytes += 4 * (self.core.base.names.buckets.len() + self.core.base.order.len() + self.core.base.ranks.len());
         let names: usize = self.core.new_names.iter().map(|name| 2 * name.id.len() + 120).sum();
-        accounts.groups_bytes = self.core.nesting.bytes();
+        accounts.groups_bytes = self.nesting_bytes();
         accounts.overlay_bytes = self.core.overlay.bytes() + names;
         accounts
     }

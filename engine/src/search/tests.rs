@@ -3,6 +3,7 @@
 //! That its answers are those of the circuit and of brute force is for the test kit.
 
 mod nesting;
+mod nesting_anew;
 
 use std::sync::Arc;
 

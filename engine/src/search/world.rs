@@ -9,7 +9,9 @@ use dhow_schema::value::Context;
 
 use super::sight::{Found, Sight};
 use crate::eval::{Limits, Stopped};
+use crate::graph::groups::Group;
 use crate::graph::ids::{ClassId, Direction, NodeId, TypeId};
+use crate::graph::nesting::Nested;
 use crate::graph::qualifier::Qualifier;
 use crate::graph::read::Image;
 use crate::graph::segment::{Run, Runs};
@@ -184,13 +186,17 @@ impl<'a> World<'a> {
     /// Whether there is any group that may be nested otherwise than the index has it.
     #[inline]
     pub(super) fn may_be_nested_anew(&self) -> bool {
-        self.sight.extra.is_some() || self.sight.graph.nested_anew() > 0
+        self.sight.extra.is_some() || self.sight.graph.may_be_nested_anew()
     }
 
-    /// Whether a group may be nested otherwise than the index has it.
+    /// How a group is nested, beside what the index has.
     #[inline]
-    pub(super) fn is_nested_anew(&self, node: NodeId) -> bool {
-        self.sight.graph.is_nested_anew(node) || self.sight.extra.is_some_and(|extra| extra.names(Direction::Backward, node))
+    pub(super) fn nested(&self, group: Group) -> Nested<'a> {
+        let [node, _] = group;
+        if self.sight.extra.is_some_and(|extra| extra.names(Direction::Backward, NodeId(node))) {
+            return Nested::Unknown;
+        }
+        self.sight.graph.nested(group)
     }
 
     /// Whether an edge counts at this time under this schema.
