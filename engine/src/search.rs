@@ -22,11 +22,13 @@ use crate::plan::{AskedKind, Plans, compile};
 use crate::state::{FoldError, State};
 use crate::time::Timestamp;
 use crate::tuple::{Tuple, TupleKey};
+use extra::Extra;
 pub use question::Question;
-use sight::{Extra, Sight};
+use sight::Sight;
 use walk::Walk;
 use world::{Asked, Tri, World};
 
+mod extra;
 mod lists;
 mod members;
 mod question;
@@ -104,7 +106,7 @@ pub struct Evaluator<'a> {
     time: Timestamp,
     context: &'a Context,
     contextual: &'a [Tuple],
-    extra: Option<Arc<Extra>>,
+    extra: Option<Arc<Extra<'a>>>,
     limits: Limits<'a>,
 }
 

@@ -64,6 +64,12 @@ impl Nesting {
         4 * (self.index.table().len() + self.index.lists().len())
     }
 
+    /// Whether edges of a class are in it.
+    #[inline]
+    pub(crate) fn is_about(&self, class: ClassId) -> bool {
+        self.about(class).is_some()
+    }
+
     fn about(&self, class: ClassId) -> Option<NestingClass> {
         let place = self.classes.binary_search_by_key(&class, |nesting| nesting.class).ok()?;
         self.classes.get(place).copied()
@@ -275,7 +281,7 @@ impl Core {
     /// Finds out anew which groups have changed within the window. O(changes remembered).
     fn remember_nesting(&mut self) {
         self.nested_anew = imbl::OrdMap::new();
-        for (edge, revision) in self.overlay.changes().filter(|(edge, _)| self.nesting.about(edge.class).is_some()) {
+        for (edge, revision) in self.overlay.changes().filter(|(edge, _)| self.nesting.is_about(edge.class)) {
             let changed = self.nested_anew.entry(edge.other).or_default();
             changed.revision = changed.revision.max(revision);
         }

@@ -2,6 +2,7 @@
 //!
 //! That its answers are those of the circuit and of brute force is for the test kit.
 
+mod contextual;
 mod nesting;
 mod nesting_anew;
 

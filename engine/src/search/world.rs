@@ -7,6 +7,7 @@ use dhow_schema::caveat::{COST_LIMIT, Outcome};
 use dhow_schema::ir::Schema;
 use dhow_schema::value::Context;
 
+use super::extra::Extra;
 use super::sight::{Found, Sight};
 use crate::eval::{Limits, Stopped};
 use crate::graph::groups::Group;
@@ -186,14 +187,14 @@ impl<'a> World<'a> {
     /// Whether there is any group that may be nested otherwise than the index has it.
     #[inline]
     pub(super) fn may_be_nested_anew(&self) -> bool {
-        self.sight.extra.is_some() || self.sight.graph.may_be_nested_anew()
+        self.sight.graph.may_be_nested_anew() || self.sight.extra.is_some_and(Extra::nests)
     }
 
     /// How a group is nested, beside what the index has.
     #[inline]
     pub(super) fn nested(&self, group: Group) -> Nested<'a> {
         let [node, _] = group;
-        if self.sight.extra.is_some_and(|extra| extra.names(Direction::Backward, NodeId(node))) {
+        if self.sight.extra.is_some_and(|extra| extra.may_nest(NodeId(node))) {
             return Nested::Unknown;
         }
         self.sight.graph.nested(group)
