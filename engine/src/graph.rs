@@ -14,9 +14,9 @@ use imbl::{OrdMap, Vector};
 use base::Base;
 use damage::DamagedPart;
 use ids::{ClassId, Direction, NodeId, TypeId};
-use inherited::{Changed, Inheritance};
+use inherited::Inheritance;
 use names::NameIndex;
-use nesting::Nesting;
+use nesting::{Changed, Nesting};
 use nodes::{NodeName, Place};
 use overlay::{Edge, Overlay};
 use qualifier::Qualifier;
@@ -62,13 +62,13 @@ pub(crate) struct Core {
     new_names: Vector<NodeName>,
     new_nodes: OrdMap<NodeName, NodeId>,
     nesting: Arc<Nesting>,
-    /// The groups whose own nesting changed within the window or since the index was built, with the last such revision.
-    nested_anew: OrdMap<NodeId, u64>,
+    /// The groups whose own nesting changed within the window or since the index was built.
+    nested_anew: OrdMap<NodeId, Changed>,
     /// How often nesting changed since the index was built.
     nesting_notes: usize,
     inheritance: Arc<Inheritance>,
     /// The nodes whose edges the index of inheritance is about and that changed within the window or since it was built.
-    inherits_anew: Changed,
+    inherits_anew: inherited::Changed,
 }
 
 /// Where a list of nodes begins.
@@ -161,8 +161,8 @@ impl Graph {
         let before = core.overlay.memory_mut().code(before);
         let after = core.overlay.memory_mut().code(new.map(|tuple| Qualifier::of(tuple).map(Arc::new)));
         core.overlay.change(edge, before, revision, after);
-        core.note_nesting(edge.class, edge.other, revision);
-        core.note_inheritance(edge.class, edge.node, revision);
+        self.note_nesting(edge, before, after, revision);
+        Arc::make_mut(&mut self.core).note_inheritance(edge.class, edge.node, revision);
         Ok(())
     }
 
@@ -186,8 +186,8 @@ impl Graph {
         let after = core.overlay.memory_mut().code(after);
         let before = core.overlay.memory_mut().code(old.map(|tuple| Qualifier::of(tuple).map(Arc::new)));
         core.overlay.change_before(edge, before, revision, after, core.base.revision);
-        core.note_nesting(edge.class, edge.other, revision);
-        core.note_inheritance(edge.class, edge.node, revision);
+        self.note_nesting(edge, before, after, revision);
+        Arc::make_mut(&mut self.core).note_inheritance(edge.class, edge.node, revision);
         Ok(())
     }
 
@@ -283,7 +283,7 @@ impl Graph {
         }
         accounts.names_bytes += 4 * (self.core.base.names.buckets.len() + self.core.base.order.len() + self.core.base.ranks.len());
         let names: usize = self.core.new_names.iter().map(|name| 2 * name.id.len() + 120).sum();
-        accounts.groups_bytes = self.core.nesting.bytes();
+        accounts.groups_bytes = self.nesting_bytes();
         accounts.inherited_bytes = self.core.inheritance.bytes();
         accounts.overlay_bytes = self.core.overlay.bytes() + self.core.inherits_anew.bytes() + names;
         accounts

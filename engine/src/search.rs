@@ -22,11 +22,13 @@ use crate::plan::{AskedKind, Plans, compile};
 use crate::state::{FoldError, State};
 use crate::time::Timestamp;
 use crate::tuple::{Tuple, TupleKey};
+use extra::Extra;
 pub use question::Question;
-use sight::{Extra, Sight};
+use sight::Sight;
 use walk::Walk;
 use world::{Asked, Indexed, Tri, World};
 
+mod extra;
 mod glance;
 mod lists;
 mod members;
@@ -107,7 +109,7 @@ pub struct Evaluator<'a> {
     time: Timestamp,
     context: &'a Context,
     contextual: &'a [Tuple],
-    extra: Option<Arc<Extra>>,
+    extra: Option<Arc<Extra<'a>>>,
     limits: Limits<'a>,
 }
 

@@ -85,16 +85,24 @@ impl Base {
         self.names.find(hash, |node| self.is_named(node, hash, (type_id, id)))
     }
 
-    /// The nodes of two names. O(1): what has to be fetched for one is fetched while that for the other is under way.
+    /// The nodes of two names: [`Base::find_each`].
     #[inline]
     pub(crate) fn find_both(&self, names: [(TypeId, &[u8]); 2]) -> [Option<NodeId>; 2] {
+        self.find_each(names)
+    }
+
+    /// The nodes of some names. O(names): what has to be fetched for one is fetched while that for the others is under way.
+    #[inline]
+    pub(crate) fn find_each<const N: usize>(&self, names: [(TypeId, &[u8]); N]) -> [Option<NodeId>; N] {
         let hashes = names.map(|(type_id, id)| hash(self.names.seed, type_id, id));
         let guesses = hashes.map(|hash| self.names.guess(hash));
         let begins = guesses.map(|guess| guess.and_then(|node| Some((self.segment(node)?, node, self.segment(node)?.begin(node)?))));
         let firsts = begins.map(|begin| begin.and_then(|(segment, node, begin)| Some((segment, node, begin, segment.records.get(begin)?))));
-        let [a, b] = names;
-        let ([hash_a, hash_b], [guess_a, guess_b]) = (hashes, firsts);
-        [self.settle(a, hash_a, guess_a), self.settle(b, hash_b, guess_b)]
+        let mut found = [None; N];
+        for (((found, name), hash), guess) in found.iter_mut().zip(names).zip(hashes).zip(firsts) {
+            *found = self.settle(name, hash, guess);
+        }
+        found
     }
 
     /// The node of a name, of which there is a guess.

@@ -43,6 +43,22 @@ impl Graph {
         [found_a.or_else(|| new(a)), found_b.or_else(|| new(b))]
     }
 
+    /// The nodes of some names: [`Graph::find`] for all at once.
+    pub(crate) fn find_all(&self, names: &[(TypeId, &str)], found: &mut impl Extend<Option<NodeId>>) {
+        let core = &*self.core;
+        let new = |(type_id, id)| core.new_nodes.get(&super::nodes::Place { type_id, id }).copied();
+        let (eights, rest) = names.as_chunks::<8>();
+        let (pairs, rest) = rest.as_chunks::<2>();
+        for names in eights {
+            let in_base = core.base.find_each(names.map(|(type_id, id)| (type_id, id.as_bytes())));
+            found.extend(names.iter().zip(in_base).map(|(name, node)| node.or_else(|| new(*name))));
+        }
+        for [a, b] in pairs {
+            found.extend(self.find_both([*a, *b]));
+        }
+        found.extend(rest.iter().map(|(type_id, id)| self.find(*type_id, id)));
+    }
+
     /// The type and the id of a node.
     pub(crate) fn name(&self, node: NodeId) -> Option<(TypeId, &str)> {
         self.core.name(node)

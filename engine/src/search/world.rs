@@ -7,12 +7,15 @@ use dhow_schema::caveat::{COST_LIMIT, Outcome};
 use dhow_schema::ir::Schema;
 use dhow_schema::value::Context;
 
+use super::extra::Extra;
 use super::sight::{Found, Sight};
 use crate::eval::{Limits, Stopped};
 use crate::graph::Graph;
 use crate::graph::damage::DamagedPart;
+use crate::graph::groups::Group;
 use crate::graph::ids::{ClassId, Direction, NodeId, TypeId};
 use crate::graph::inherited::Inherited;
+use crate::graph::nesting::Nested;
 use crate::graph::qualifier::Qualifier;
 use crate::graph::read::Image;
 use crate::graph::segment::{Run, Runs};
@@ -220,13 +223,17 @@ impl<'a> World<'a> {
     /// Whether there is any group that may be nested otherwise than the index has it.
     #[inline]
     pub(super) fn may_be_nested_anew(&self) -> bool {
-        self.sight.extra.is_some() || self.sight.graph.nested_anew() > 0
+        self.sight.graph.may_be_nested_anew() || self.sight.extra.is_some_and(Extra::nests)
     }
 
-    /// Whether a group may be nested otherwise than the index has it.
+    /// How a group is nested, beside what the index has.
     #[inline]
-    pub(super) fn is_nested_anew(&self, node: NodeId) -> bool {
-        self.sight.graph.is_nested_anew(node) || self.sight.extra.is_some_and(|extra| extra.names(Direction::Backward, node))
+    pub(super) fn nested(&self, group: Group) -> Nested<'a> {
+        let [node, _] = group;
+        if self.sight.extra.is_some_and(|extra| extra.may_nest(NodeId(node))) {
+            return Nested::Unknown;
+        }
+        self.sight.graph.nested(group)
     }
 
     /// Whether an edge counts at this time under this schema.
