@@ -202,7 +202,7 @@ impl<'a> Evaluator<'a> {
         let Prepared { plans, schema, state, indexed } = self.prepared;
         let (object_type, plan) = plans.find(question.object_type, question.relation)?;
         let AskedKind { type_id, kind, kind_id } = plans.find_kind(question.subject_type, question.kind_name())?;
-        let sight = Sight::new(state.graph(), self.extra.as_deref());
+        let mut sight = Sight::new(state.graph(), self.extra.as_deref());
         let (node, subject) = sight.both((object_type, question.object_id), (type_id, question.subject_id));
         let wildcard = if kind == Kind::Object && plans.has_wildcard(type_id) { sight.find(type_id, "*") } else { None };
         let asked = Asked { node: subject, type_id, kind, kind_id, wildcard };

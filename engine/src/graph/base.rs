@@ -3,7 +3,7 @@
 use super::From;
 use super::damage::{Damage, DamagedPart};
 use super::ids::{NodeId, TypeId};
-use super::names::{NameIndex, hash, tag};
+use super::names::{Entry, NameIndex, hash, tag};
 use super::segment::{Record, SEGMENT_BITS, Segment, SegmentWriter};
 use crate::words::Words;
 
@@ -53,12 +53,19 @@ impl Base {
         record
     }
 
+    /// Where the record of an entry of the index begins.
+    #[inline]
+    fn begin(&self, (node, begin): Entry) -> Option<(&Segment, u32)> {
+        let segment = self.segment(node)?;
+        Some((segment, begin.filter(|_| segment.is_placed).or_else(|| segment.begin(node))?))
+    }
+
     /// Whether a node that the index has for a hash is the one with this type and id.
     #[inline]
-    fn is_named(&self, node: NodeId, hash: u64, (type_id, id): (TypeId, &[u8])) -> bool {
-        let is_it = self.segment(node).is_some_and(|segment| segment.is_named(node, type_id, id));
+    fn is_named(&self, entry: Entry, hash: u64, (type_id, id): (TypeId, &[u8])) -> bool {
+        let is_it = self.segment(entry.0).is_some_and(|segment| segment.is_named(entry.0, type_id, id));
         if !is_it {
-            self.expect_hash(node, hash);
+            self.expect_hash(entry.0, hash);
         }
         is_it
     }
@@ -81,23 +88,17 @@ impl Base {
     /// The node with this type and id. O(1).
     #[inline]
     pub(crate) fn find(&self, type_id: TypeId, id: &[u8]) -> Option<NodeId> {
-        let hash = hash(self.names.seed, type_id, id);
-        self.names.find(hash, |node| self.is_named(node, hash, (type_id, id)))
-    }
-
-    /// The nodes of two names: [`Base::find_each`].
-    #[inline]
-    pub(crate) fn find_both(&self, names: [(TypeId, &[u8]); 2]) -> [Option<NodeId>; 2] {
-        self.find_each(names)
+        let [found] = self.find_each([(type_id, id)]);
+        found.map(|found| found.node)
     }
 
     /// The nodes of some names. O(names): what has to be fetched for one is fetched while that for the others is under way.
     #[inline]
-    pub(crate) fn find_each<const N: usize>(&self, names: [(TypeId, &[u8]); N]) -> [Option<NodeId>; N] {
+    pub(crate) fn find_each<const N: usize>(&self, names: [(TypeId, &[u8]); N]) -> [Option<Placed>; N] {
         let hashes = names.map(|(type_id, id)| hash(self.names.seed, type_id, id));
         let guesses = hashes.map(|hash| self.names.guess(hash));
-        let begins = guesses.map(|guess| guess.and_then(|node| Some((self.segment(node)?, node, self.segment(node)?.begin(node)?))));
-        let firsts = begins.map(|begin| begin.and_then(|(segment, node, begin)| Some((segment, node, begin, segment.records.get(begin)?))));
+        let begins = guesses.map(|guess| guess.and_then(|entry| Some((entry.0, self.begin(entry)?))));
+        let firsts = begins.map(|found| found.and_then(|(node, (segment, begin))| Some((node, segment, begin, segment.first(begin)?))));
         let mut found = [None; N];
         for (((found, name), hash), guess) in found.iter_mut().zip(names).zip(hashes).zip(firsts) {
             *found = self.settle(name, hash, guess);
@@ -107,13 +108,15 @@ impl Base {
 
     /// The node of a name, of which there is a guess.
     #[inline]
-    fn settle(&self, (type_id, id): (TypeId, &[u8]), hash: u64, guess: Option<(&Segment, NodeId, usize, u32)>) -> Option<NodeId> {
-        if let Some((segment, node, begin, first)) = guess
+    fn settle(&self, (type_id, id): (TypeId, &[u8]), hash: u64, guess: Option<(NodeId, &Segment, u32, u32)>) -> Option<Placed> {
+        if let Some((node, segment, begin, first)) = guess
             && segment.is_named_at(begin, first, type_id, id)
         {
-            return Some(node);
+            return Some(Placed { node, begin });
         }
-        self.names.find(hash, |node| self.is_named(node, hash, (type_id, id)))
+        // What the index says of places may be wrong in memory that nobody verified; what the segment says is what counts.
+        let (node, _) = self.names.find(hash, |entry| self.is_named(entry, hash, (type_id, id)))?;
+        Some(Placed { node, begin: self.segment(node)?.begin(node)? })
     }
 
     /// The nodes of a type from a place on, in the order of their ids. O(log nodes).
@@ -136,7 +139,9 @@ impl Base {
 
     /// Finds names and order anew, for all nodes of the segments. O(nodes log nodes).
     pub(crate) fn index(&mut self, seed: u64) {
-        (self.names, self.order, self.ranks) = index(seed, self.nodes(), |node| self.name(node));
+        let begin = |node| self.segment(node).and_then(|segment| segment.begin(node)).unwrap_or(u32::MAX);
+        (self.names, self.order, self.ranks) = index(seed, self.nodes(), |node| self.name(node), begin);
+        self.segments.iter_mut().for_each(|segment| segment.is_placed = true);
     }
 
     fn name(&self, node: NodeId) -> Option<(TypeId, &[u8])> {
@@ -144,10 +149,23 @@ impl Base {
     }
 }
 
-/// Names, order and ranks of so many nodes with these names. O(nodes log nodes).
-pub(crate) fn index<'n>(seed: u64, nodes: u32, name: impl Fn(NodeId) -> Option<(TypeId, &'n [u8])>) -> (NameIndex, Words, Words) {
-    let hashes: Vec<u64> = (0..nodes).map(|node| name(NodeId(node)).map_or(0, |(type_id, id)| hash(seed, type_id, id))).collect();
-    let names = NameIndex::build(seed, hashes.into_iter());
+/// A node, and where its record begins in its segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Placed {
+    pub(crate) node: NodeId,
+    pub(crate) begin: u32,
+}
+
+/// Names, order and ranks of so many nodes with these names, and whose records begin there. O(nodes log nodes).
+pub(crate) fn index<'n>(
+    seed: u64,
+    nodes: u32,
+    name: impl Fn(NodeId) -> Option<(TypeId, &'n [u8])>,
+    begin: impl Fn(NodeId) -> u32,
+) -> (NameIndex, Words, Words) {
+    let hash_of = |node| name(node).map_or(0, |(type_id, id)| hash(seed, type_id, id));
+    let entries: Vec<_> = (0..nodes).map(NodeId).map(|node| (hash_of(node), node, begin(node))).collect();
+    let names = NameIndex::build(seed, entries.into_iter());
     let mut order: Vec<u32> = (0..nodes).collect();
     // Nearly sorted already, but for what came since nodes were numbered: the sort finds the runs.
     order.sort_by(|a, b| name(NodeId(*a)).cmp(&name(NodeId(*b))));

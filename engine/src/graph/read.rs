@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::base::Placed;
 use super::damage::{Damaged, DamagedPart};
 use super::ids::{ClassId, Direction, NodeId, TypeId};
 use super::nodes::NodeName;
@@ -33,13 +34,20 @@ impl Graph {
     /// The nodes of two names: [`Graph::find`] for both at once.
     #[inline]
     pub(crate) fn find_both(&self, names: [(TypeId, &str); 2]) -> [Option<NodeId>; 2] {
+        self.find_placed(names).map(|found| found.map(|found| found.node))
+    }
+
+    /// The nodes of two names, with where their records begin: nowhere, for new ones.
+    #[inline]
+    pub(crate) fn find_placed(&self, names: [(TypeId, &str); 2]) -> [Option<Placed>; 2] {
         let core = &*self.core;
-        let found = core.base.find_both(names.map(|(type_id, id)| (type_id, id.as_bytes())));
+        let found = core.base.find_each(names.map(|(type_id, id)| (type_id, id.as_bytes())));
         if core.new_nodes.is_empty() {
             return found;
         }
         let ([a, b], [found_a, found_b]) = (names, found);
-        let new = |(type_id, id)| core.new_nodes.get(&super::nodes::Place { type_id, id }).copied();
+        let new =
+            |(type_id, id)| core.new_nodes.get(&super::nodes::Place { type_id, id }).map(|node| Placed { node: *node, begin: u32::MAX });
         [found_a.or_else(|| new(a)), found_b.or_else(|| new(b))]
     }
 
@@ -51,7 +59,7 @@ impl Graph {
         let (pairs, rest) = rest.as_chunks::<2>();
         for names in eights {
             let in_base = core.base.find_each(names.map(|(type_id, id)| (type_id, id.as_bytes())));
-            found.extend(names.iter().zip(in_base).map(|(name, node)| node.or_else(|| new(*name))));
+            found.extend(names.iter().zip(in_base).map(|(name, found)| found.map(|found| found.node).or_else(|| new(*name))));
         }
         for [a, b] in pairs {
             found.extend(self.find_both([*a, *b]));

@@ -11,6 +11,7 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
+use super::base::Placed;
 use super::damage::{Damage, DamagedPart};
 use super::ids::{ClassId, Direction, NodeId, TypeId};
 use super::qualifier::Qualifier;
@@ -45,6 +46,8 @@ pub(crate) struct Segment {
     /// The revisions that edges of this segment came with, each once; low word first.
     pub(crate) revisions: Words,
     pub(crate) counts: Counts,
+    /// Whether the index of names says where its records begin.
+    pub(crate) is_placed: bool,
     /// Where to note what cannot be read.
     pub(crate) damage: Damage,
 }
@@ -72,7 +75,19 @@ impl Segment {
     /// The record of a node of this segment; `None`: there is none, or it cannot be read. O(1).
     #[inline]
     pub(crate) fn record(&self, node: NodeId) -> Option<Record<'_>> {
-        Record::read(&self.damage, node, self.records.as_slice().get(self.begin(node)?..)?)
+        self.record_at(Placed { node, begin: self.begin(node)? })
+    }
+
+    /// The record of a node of which it is known where it begins. O(1).
+    #[inline]
+    pub(crate) fn record_at(&self, Placed { node, begin }: Placed) -> Option<Record<'_>> {
+        Record::read(&self.damage, node, self.records.as_slice().get(begin as usize..)?)
+    }
+
+    /// The first word of the record that begins there.
+    #[inline]
+    pub(crate) fn first(&self, begin: u32) -> Option<u32> {
+        self.records.get(begin as usize)
     }
 
     /// Adds what it takes to accounts. O(1).
@@ -92,14 +107,14 @@ impl Segment {
 
     /// Where the record of a node begins.
     #[inline]
-    pub(crate) fn begin(&self, node: NodeId) -> Option<usize> {
-        self.offsets.as_slice().get((node.0 & ((1 << SEGMENT_BITS) - 1)) as usize).map(|begin| *begin as usize)
+    pub(crate) fn begin(&self, node: NodeId) -> Option<u32> {
+        self.offsets.as_slice().get((node.0 & ((1 << SEGMENT_BITS) - 1)) as usize).copied()
     }
 
     /// Whether a node, which is one of this segment, has this type and id. O(1).
     #[inline]
     pub(crate) fn is_named(&self, node: NodeId, type_id: TypeId, id: &[u8]) -> bool {
-        let Some((begin, first)) = self.begin(node).and_then(|begin| Some((begin, self.records.get(begin)?))) else {
+        let Some((begin, first)) = self.begin(node).and_then(|begin| Some((begin, self.first(begin)?))) else {
             self.damage.note(DamagedPart::Record, Some(node), None);
             return false;
         };
@@ -108,11 +123,12 @@ impl Segment {
 
     /// Whether the record that begins there, with that word, has this type and id.
     #[inline]
-    pub(crate) fn is_named_at(&self, begin: usize, first: u32, type_id: TypeId, id: &[u8]) -> bool {
+    pub(crate) fn is_named_at(&self, begin: u32, first: u32, type_id: TypeId, id: &[u8]) -> bool {
         let len = (first >> TYPE_BITS) as usize;
         if first & (MAX_TYPES - 1) != type_id.0 || len != id.len() {
             return false;
         }
+        let begin = begin as usize;
         let Some(name) = self.records.as_slice().get(begin + 1..begin + 1 + len.div_ceil(4)) else {
             self.damage.note(DamagedPart::Name, None, None);
             return false;
@@ -133,19 +149,14 @@ impl Segment {
     }
 }
 
-/// Whether words begin with these bytes, as many as they have but for the zeros that fill up the last one. Ids are short: a call of the
-/// system's comparison costs more than they do.
+/// Whether words begin with these bytes. Ids are short: a call of the system's comparison costs more than they do.
 #[inline]
 fn is_same(words: &[u32], bytes: &[u8]) -> bool {
     let (whole, rest) = bytes.as_chunks::<4>();
-    let mut differing = 0;
-    for (word, bytes) in words.iter().zip(whole) {
-        differing |= word ^ u32::from_ne_bytes(*bytes);
-    }
-    let mut last = [0; 4];
-    last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-    let padded = rest.is_empty() || words.get(whole.len()) == Some(&u32::from_ne_bytes(last));
-    differing == 0 && padded
+    let Some((words, last)) = words.split_at_checked(whole.len()) else { return false };
+    let differing = words.iter().zip(whole).fold(0, |differing, (word, bytes)| differing | (word ^ u32::from_le_bytes(*bytes)));
+    let last = last.first().map_or([0; 4], |last| last.to_le_bytes());
+    differing == 0 && last.iter().zip(rest).all(|(a, b)| a == b)
 }
 
 /// What is known of one node.

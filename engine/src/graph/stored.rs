@@ -68,7 +68,7 @@ impl Graph {
         let base = &*self.core.base;
         let is_still = self.is_still();
         let nodes = if is_still { base.nodes() } else { self.core.nodes() };
-        let mut segments = Vec::new();
+        let (mut segments, mut begins) = (Vec::new(), Vec::new());
         for place in 0..segments_of(nodes) {
             let rebuilt;
             let segment = match base.segments.get(place) {
@@ -84,13 +84,15 @@ impl Graph {
             writer.words(&section(place, "qualifiers"), segment.qualifiers.as_slice())?;
             writer.words(&section(place, "revisions"), segment.revisions.as_slice())?;
             segments.push(segment.counts);
+            begins.extend(segment.offsets.as_slice().iter().take(segment.len()));
         }
         let seed = base.names.seed;
-        if nodes == base.nodes() {
+        if is_still && base.segments.iter().all(|segment| segment.is_placed) {
             write_index(writer, (&base.names, &base.order, &base.ranks))?;
         } else {
             let name = |node| self.name(node).map(|(type_id, id)| (type_id, id.as_bytes()));
-            let (names, order, ranks) = index(seed, nodes, name);
+            let begin = |node: NodeId| begins.get(node.0 as usize).copied().unwrap_or(u32::MAX);
+            let (names, order, ranks) = index(seed, nodes, name, begin);
             write_index(writer, (&names, &order, &ranks))?;
         }
         let vocabulary = self.vocabulary();
@@ -112,6 +114,7 @@ impl Graph {
                 qualifiers: words("qualifiers")?,
                 revisions: words("revisions")?,
                 counts: *counts,
+                is_placed: true,
                 damage: base.damage.clone(),
             };
             if segment.nodes() != head.nodes.saturating_sub(first_of(place)).min(1 << SEGMENT_BITS) {

@@ -112,7 +112,7 @@ impl Evaluator<'_> {
             names.insert(&relation.name, (relation.kind, plan));
         }
         let Some(object_type) = object_type else { return Ok(Page { items: Vec::new(), next: None }) };
-        let sight = self.sight();
+        let mut sight = self.sight();
         let (node, subject_node) = sight.both((object_type, object.id()), (wanted.type_id, subject.id()));
         let mut walk = self.walk(self.asked_of(subject_node, wanted));
         let mut decider = Decider::new(self);

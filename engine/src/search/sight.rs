@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::extra::Extra;
 use crate::graph::Graph;
+use crate::graph::base::Placed;
 use crate::graph::damage::DamagedPart;
 use crate::graph::ids::{ClassId, Direction, NodeId, TypeId};
 use crate::graph::overlay::Edge;
@@ -30,18 +31,26 @@ pub(crate) struct Sight<'a> {
     is_base: bool,
     /// Whether that is all there is.
     still: bool,
+    /// The nodes of the question.
+    known: [Placed; 2],
 }
+
+/// A node that nothing is known of.
+const NOBODY: Placed = Placed { node: NodeId::NOBODY, begin: u32::MAX };
 
 impl<'a> Sight<'a> {
     pub(crate) fn new(graph: &'a Graph, extra: Option<&'a Extra<'a>>) -> Self {
         let is_base = graph.is_still();
-        Self { graph, extra, segments: graph.base_segments(), is_base, still: is_base && extra.is_none() }
+        Self { graph, extra, segments: graph.base_segments(), is_base, still: is_base && extra.is_none(), known: [NOBODY; 2] }
     }
 
     /// What the base knows of a node that the question or an edge has.
     #[inline]
     pub(crate) fn record(&self, node: NodeId) -> Option<Record<'a>> {
-        let record = self.segments.get((node.0 >> SEGMENT_BITS) as usize).and_then(|segment| segment.record(node));
+        let record = self.segments.get((node.0 >> SEGMENT_BITS) as usize).and_then(|segment| {
+            let placed = self.known.iter().find(|known| known.node == node);
+            placed.map_or_else(|| segment.record(node), |placed| segment.record_at(*placed))
+        });
         if record.is_none() {
             self.missed(node);
         }
@@ -67,13 +76,16 @@ impl<'a> Sight<'a> {
         self.graph.find(type_id, id).or_else(|| self.extra?.find(type_id, id))
     }
 
-    /// The nodes of two objects; what nothing names has a number that nothing has, the same for the same object.
-    pub(crate) fn both(&self, a: (TypeId, &str), b: (TypeId, &str)) -> (NodeId, NodeId) {
-        let [first, second] = self.graph.find_both([a, b]);
-        let brought = |(type_id, id)| self.extra?.find(type_id, id);
-        let (first, second) = (first.or_else(|| brought(a)), second.or_else(|| brought(b)));
-        let first = first.unwrap_or(NodeId::NOBODY);
-        (first, second.unwrap_or(if a == b { first } else { NodeId::NOBODY_ELSE }))
+    /// The nodes of two objects, which the question is about; what nothing names has a number that nothing has, the same for the same object.
+    #[inline]
+    pub(crate) fn both(&mut self, a: (TypeId, &str), b: (TypeId, &str)) -> (NodeId, NodeId) {
+        let [first, second] = self.graph.find_placed([a, b]);
+        let brought = |(type_id, id)| self.extra?.find(type_id, id).map(|node| Placed { node, ..NOBODY });
+        let first = first.or_else(|| brought(a)).unwrap_or(NOBODY);
+        let nobody = if a == b { first } else { Placed { node: NodeId::NOBODY_ELSE, ..NOBODY } };
+        let second = second.or_else(|| brought(b)).unwrap_or(nobody);
+        self.known = [first, second];
+        (first.node, second.node)
     }
 
     /// The type of a node that an edge has.

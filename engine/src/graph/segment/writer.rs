@@ -86,6 +86,7 @@ impl SegmentWriter {
             qualifiers: Words::settled(self.qualifiers),
             revisions: Words::settled(self.revisions),
             counts: self.counts,
+            is_placed: false,
             damage: Damage::default(),
         }
     }
