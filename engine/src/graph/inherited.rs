@@ -94,11 +94,18 @@ pub(crate) struct Inherited<'a> {
 }
 
 impl<'a> Inherited<'a> {
-    /// The groups that edges name.
-    pub(crate) fn groups(&self) -> impl Iterator<Item = (NodeId, RelationId)> + use<'a> {
-        let Self { groups, kinds, relations, .. } = *self;
-        let kinds = kinds.iter().flat_map(|word| word.to_ne_bytes());
-        groups.iter().zip(kinds).filter_map(|(node, kind)| Some((NodeId(*node), *relations.get(usize::from(kind))?)))
+    /// How many groups edges name.
+    #[inline]
+    pub(crate) const fn groups(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// One of the groups that edges name.
+    #[inline]
+    pub(crate) fn group(&self, at: usize) -> Option<(NodeId, RelationId)> {
+        let kinds = self.kinds.get(at / 4)?.to_ne_bytes();
+        let relation = self.relations.get(usize::from(*kinds.get(at % 4)?))?;
+        Some((NodeId(*self.groups.get(at)?), *relation))
     }
 }
 

@@ -153,6 +153,12 @@ impl<'a> Walk<'a> {
         if names(asked.node) || asked.wildcard.is_some_and(names) {
             return Ok(if asked.node.is_of_request() { Member::Unsure } else { Member::Yes });
         }
-        self.is_member(above.iter().flat_map(Inherited::groups))
+        for above in above {
+            match self.is_member((0..above.groups()).filter_map(|at| above.group(at)))? {
+                Member::No => {}
+                found @ (Member::Yes | Member::Unsure) => return Ok(found),
+            }
+        }
+        Ok(Member::No)
     }
 }

@@ -72,14 +72,15 @@ pub(super) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
+    #[inline]
     pub(super) fn new(world: World<'a>, limits: Limits<'a>) -> Self {
         Self { world, looks: Looks::new(limits), members: Members::default(), known: HashMap::default(), glances: false }
     }
 
-    /// The same with glances. What ends within its budget so ends within it without them.
-    pub(super) const fn with_glances(mut self) -> Self {
-        self.glances = true;
-        self
+    /// One that glances. What ends within its budget so ends within it without glances.
+    #[inline]
+    pub(super) fn glancing(world: World<'a>, limits: Limits<'a>) -> Self {
+        Self { world, looks: Looks::new(limits), members: Members::default(), known: HashMap::default(), glances: true }
     }
 
     /// Whether a plan holds at a node, and the steps that it took, `base` having been taken before. O(what is reached).
