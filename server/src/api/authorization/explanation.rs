@@ -40,7 +40,7 @@ fn node(step: &Step) -> v1::ExplanationNode {
     };
     v1::ExplanationNode {
         summary: step.to_string(),
-        tuple: step.tuple().map(|tuple| convert::tuple_to_wire(tuple)),
+        tuple: step.evidence().map(|evidence| convert::tuple_to_wire(&evidence.tuple)),
         decision: decision.into(),
         children: Vec::new(),
     }

@@ -32,7 +32,7 @@ impl LoadSink for Sink {
 
     fn tuples(&mut self, tuples: Vec<Tuple>) -> Result<(), DatastoreError> {
         let Some((_, loading)) = &mut self.loading else { return Ok(()) };
-        tuples.iter().try_for_each(|tuple| loading.add(tuple)).map_err(|error| self.contradiction(&error))
+        tuples.iter().try_for_each(|tuple| loading.add(tuple, None)).map_err(|error| self.contradiction(&error))
     }
 }
 
