@@ -45,6 +45,14 @@ pub struct Explanation {
     pub nearest_misses: Vec<NearMiss>,
 }
 
+impl Explanation {
+    /// The tuples that its steps and nearest misses name.
+    pub fn evidence(&self) -> impl Iterator<Item = &Evidence> {
+        let misses = self.nearest_misses.iter().filter_map(NearMiss::evidence);
+        self.steps.iter().filter_map(Step::evidence).chain(misses)
+    }
+}
+
 /// One step of an [`Explanation`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {

@@ -215,7 +215,7 @@ fn each_tuple_comes_with_its_revision_or_from_the_request() {
     );
     let denied = why("document:1#view@user:ben");
     assert!(denied.to_text().ends_with(&format!("nearest misses:\n- {ben} has expired · revision 2\n")), "{}", denied.to_text());
-    assert_eq!(denied.nearest_misses.iter().filter_map(NearMiss::evidence).filter_map(Evidence::revision).collect::<Vec<_>>(), [2]);
+    assert_eq!(denied.evidence().filter_map(Evidence::revision).collect::<Vec<_>>(), [1, 2], "of its steps, and of its misses");
     let noted = denied.to_text_with(|evidence| evidence.revision().map(|revision| format!("noted {revision}")));
     assert!(noted.ends_with("has expired · noted 2\n"), "{noted}");
 }
