@@ -180,6 +180,8 @@ impl State {
 
     /// A state that was kept elsewhere as tuples and schema versions (in order), instead of a fold. O(n log n).
     ///
+    /// Of which revision its tuples are is not known then; [`Loading`] takes that, too.
+    ///
     /// # Errors
     /// When what is given does not have `digest`, or the schema versions are not numbered 1, 2, 3 ….
     pub fn load(
@@ -191,7 +193,7 @@ impl State {
     ) -> Result<Self, FoldError> {
         let mut loading = Loading::begin(store, position, schemas)?;
         for tuple in tuples {
-            loading.add(&tuple)?;
+            loading.add(&tuple, None)?;
         }
         loading.finish(&digest)
     }
@@ -439,13 +441,16 @@ impl Loading {
         Ok(Self { summary, builder })
     }
 
-    /// Takes one more tuple. O(1).
+    /// Takes one more tuple, with the revision that it came with or was last replaced with ([`State::revision_of`]); `None`: not known.
+    /// O(1).
+    ///
+    /// No digest covers these revisions: they are shown, no decision rests on them.
     ///
     /// # Errors
     /// When there are more objects than a graph can number.
-    pub fn add(&mut self, tuple: &Tuple) -> Result<(), FoldError> {
+    pub fn add(&mut self, tuple: &Tuple, revision: Option<u64>) -> Result<(), FoldError> {
         self.summary.add(tuple);
-        self.builder.add(tuple, 0).map_err(|_| FoldError::TooManyNames { revision: self.summary.position.revision })
+        self.builder.add(tuple, revision.unwrap_or(0)).map_err(|_| FoldError::TooManyNames { revision: self.summary.position.revision })
     }
 
     /// The state, if it has the digest that it should have. O(n log n).

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::iter::Peekable;
 use std::sync::Arc;
 
+use super::provenance::Provenance;
 use crate::state::{MemoryDamaged, State};
 use crate::tuple::{Id, ObjectRef, Tuple, TupleKey};
 
@@ -31,6 +32,9 @@ pub trait GraphView {
     /// # Errors
     /// What could not be read first.
     fn intact(&self) -> Result<(), MemoryDamaged>;
+
+    /// Where the tuple with this key, which is there, is from. Asked for explanations alone.
+    fn provenance(&self, key: &TupleKey) -> Provenance;
 }
 
 impl GraphView for State {
@@ -51,6 +55,10 @@ impl GraphView for State {
 
     fn intact(&self) -> Result<(), MemoryDamaged> {
         Self::intact(self)
+    }
+
+    fn provenance(&self, key: &TupleKey) -> Provenance {
+        Provenance::Stored { revision: self.revision_of(key) }
     }
 }
 
@@ -97,6 +105,10 @@ impl GraphView for Overlay<'_> {
 
     fn intact(&self) -> Result<(), MemoryDamaged> {
         self.base.intact()
+    }
+
+    fn provenance(&self, key: &TupleKey) -> Provenance {
+        if self.added.contains_key(key) { Provenance::Request } else { self.base.provenance(key) }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The form of the index: a hash table of groups, and the lists of ancestors it points to.
 
 use super::{Group, first_slot};
+use crate::words::Words;
 
 /// A slot of the table: node, kind, where the group's list begins in the lists (counted in groups), and its length.
 type Slot = [u32; 4];
@@ -37,19 +38,19 @@ pub(super) type Span = [u32; 2];
 /// 32 bytes for a group that has parents, and 8 for each entry of a list.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct GroupIndex {
-    table: Vec<u32>,
-    lists: Vec<u32>,
+    table: Words,
+    lists: Words,
 }
 
 impl GroupIndex {
     /// The hash table.
     pub(crate) fn table(&self) -> &[u32] {
-        &self.table
+        self.table.as_slice()
     }
 
     /// The lists.
     pub(crate) fn lists(&self) -> &[u32] {
-        &self.lists
+        self.lists.as_slice()
     }
 
     /// What the group was nested in at the base. O(1), one cache line most of the time.
@@ -101,6 +102,6 @@ impl GroupIndex {
                 *slot = [node, kind, start, length];
             }
         }
-        Self { table: table.into_flattened(), lists }
+        Self { table: Words::settled(table.into_flattened()), lists: Words::settled(lists) }
     }
 }

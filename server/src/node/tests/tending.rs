@@ -8,6 +8,7 @@ use dhow_engine::state::{Rebuild, State};
 use dhow_engine::words::AlignedBytes;
 use dhow_schema::value::Context;
 
+use super::super::fold::Fold;
 use super::history::other_history;
 use super::*;
 
