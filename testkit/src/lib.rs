@@ -5,6 +5,7 @@
 //! - [`mapped`]: a file in memory as the system maps it.
 //! - [`history`]: what a store lives through, step by step, with questions in between.
 //! - [`implied`]: what a list must be, by the checks that it implies.
+//! - [`suites`]: where the decision suites of another engine are.
 //! - [`trees`]: a tree of Expand, decided by itself.
 //! - [`plain`]: a view of tuples in a map, nothing more.
 //! - [`oracle`]: decides a question by brute force from the textbook's definition; shares no code and no algorithm with the engine.
@@ -31,4 +32,5 @@ pub mod model;
 pub mod oracle;
 pub mod plain;
 pub mod runner;
+pub mod suites;
 pub mod trees;

@@ -8,6 +8,7 @@ mod messages;
 mod relationships;
 mod schemas;
 mod stores;
+mod suites;
 mod watching;
 
 use dhow_proto::v1;
