@@ -1,8 +1,7 @@
 //! Runs the decision suites of another engine, and our own models, through `dhow schema test`.
 //!
-//! The suites lie outside of the project: in the folder that DHOW_CONFORMANCE names, by default beside the project. Only where that
-//! folder is absent are they skipped. Where its README has a table of files and assertions, those numbers must be reached; and
-//! always every file must be read, and every question in it must be asked.
+//! Where the README of the suites has a table of files and assertions, those numbers must be reached; and always every file must be read,
+//! and every question in it must be asked. (What the calls of a server say to the same questions is in `src/api/tests/suites.rs`.)
 
 #![allow(
     clippy::unwrap_used,
@@ -12,24 +11,11 @@
     reason = "helpers of tests may fail a test; clippy.toml lets off only the test functions themselves"
 )]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
+use dhow_testkit::suites::{SUITES, folder, promised, say};
 use serde_json::Value;
-
-/// The suites in the format that `dhow schema test` reads.
-const SUITES: [&str; 2] = ["spicedb", "spicedb-random"];
-
-#[expect(clippy::disallowed_methods, reason = "a test's data folder is no configuration of the program")]
-fn conformance_folder() -> PathBuf {
-    let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/conformance");
-    std::env::var("DHOW_CONFORMANCE").map_or_else(|_| default(), PathBuf::from)
-}
-
-/// Prints a line of every run, also of one that succeeds: the test harness keeps what `println!` prints to itself.
-fn say(line: &str) {
-    std::io::Write::write_all(&mut std::io::stderr(), format!("{line}\n").as_bytes()).unwrap();
-}
 
 /// Runs a folder; gives the failures as text and the summary of the folder.
 fn run(folder: &Path) -> (i32, String, Value) {
@@ -63,21 +49,9 @@ fn questions(folder: &Path) -> (u64, u64) {
     (files, questions)
 }
 
-/// Files and assertions of a suite by the README's table: `| spicedb/ | 32 | 182 (allowed …) |`.
-fn promised(root: &Path, suite: &str) -> Option<(u64, u64)> {
-    let readme = std::fs::read_to_string(root.join("README.md")).ok()?;
-    let row = readme.lines().find(|line| line.starts_with(&format!("| `{suite}/`")))?;
-    let mut cells = row.split('|').skip(2).map(|cell| cell.trim().split(' ').next().unwrap_or_default().replace(',', ""));
-    Some((cells.next()?.parse().ok()?, cells.next()?.parse().ok()?))
-}
-
 #[test]
 fn every_answer_of_the_suites_is_ours() {
-    let root = conformance_folder();
-    if !root.exists() {
-        say(&format!("SKIPPED: there is no folder {}; DHOW_CONFORMANCE names it", root.display()));
-        return;
-    }
+    let Some(root) = folder() else { return };
     for suite in SUITES {
         let folder = root.join(suite);
         let (code, failures, summary) = run(&folder);

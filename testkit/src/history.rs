@@ -1,9 +1,10 @@
 //! What a store lives through, step by step: entries, schema versions, parts of rebuilds, restarts; and in between questions at any revision
 //! of the window under any schema version.
 //!
-//! Each question is asked of the serving path's evaluator. Who judges is the circuit over a [`PlainView`](crate::plain::PlainView) of the
-//! tuples that a plain map remembers for the revision, and for a share of the questions brute force as well. So what is judged, the graph,
-//! has no part in the judgement.
+//! Questions are asked as checks, one at a time and in batches, as lists of objects, subjects and permissions, and as trees, of the serving
+//! path's evaluator. Who judges is the circuit over a [`PlainView`](crate::plain::PlainView) of the tuples that a plain map remembers for the
+//! revision, and for a share of the inquiries brute force as well, which decides each object, subject or permission that a list could have by
+//! itself, and a tree by its own gates. So what is judged, the graph, has no part in the judgement.
 //!
 //! Everything follows from a seed; the steps are kept as plain data while they are made, so that a failure can be played again with fewer
 //! of them.
@@ -12,8 +13,12 @@ use std::fmt;
 
 use crate::model::{Model, Question, Tuple, timestamp_text};
 
+pub use counts::{Counts, ListTally};
 pub use run::{Histories, run_histories};
 
+mod asking;
+mod counts;
+mod judges;
 mod run;
 mod shrink;
 mod stage;
@@ -52,7 +57,33 @@ pub struct Inquiry {
     /// Whether brute force judges as well.
     pub by_oracle: bool,
     /// What is asked.
-    pub questions: Vec<Question>,
+    pub questions: Vec<Asked>,
+}
+
+/// A question, and in which forms it is asked.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// The question.
+    pub question: Question,
+    /// At least one.
+    pub forms: Vec<Form>,
+}
+
+/// A form of a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// By itself.
+    Check,
+    /// In one batch with the inquiry's other such questions, which all see the contextual tuples of the first of them.
+    Batch,
+    /// Which objects of this one's type the subject has the permission on.
+    Objects,
+    /// Which subjects of this one's kind have the permission on the object.
+    Subjects,
+    /// What the subject has on the object.
+    Permissions,
+    /// The tree of the permission.
+    Tree,
 }
 
 /// A history.
@@ -84,7 +115,7 @@ impl fmt::Display for Step {
             Self::Ask(Inquiry { age, held, model, now, questions, .. }) => {
                 let of = if *held { "the state held".to_owned() } else { format!("{age} revisions back") };
                 write!(f, "ask {of}, schema {model}, at {}", timestamp_text(*now))?;
-                questions.iter().try_for_each(|question| write!(f, "\n  {question}"))
+                questions.iter().try_for_each(|Asked { question, forms }| write!(f, "\n  {question}\n    as {forms:?}"))
             }
         }
     }

@@ -4,6 +4,9 @@
 //! - [`generate`]: makes models, tuples and questions that mostly make sense, from a seed or from proptest's choices.
 //! - [`mapped`]: a file in memory as the system maps it.
 //! - [`history`]: what a store lives through, step by step, with questions in between.
+//! - [`implied`]: what a list must be, by the checks that it implies.
+//! - [`suites`]: where the decision suites of another engine are.
+//! - [`trees`]: a tree of Expand, decided by itself.
 //! - [`plain`]: a view of tuples in a map, nothing more.
 //! - [`oracle`]: decides a question by brute force from the textbook's definition; shares no code and no algorithm with the engine.
 //! - [`runner`]: runs a property on many generated worlds, counts the answers, shrinks and prints what failed.
@@ -22,9 +25,12 @@ pub mod debian;
 pub mod engine;
 pub mod generate;
 pub mod history;
+pub mod implied;
 pub mod lists;
 pub mod mapped;
 pub mod model;
 pub mod oracle;
 pub mod plain;
 pub mod runner;
+pub mod suites;
+pub mod trees;

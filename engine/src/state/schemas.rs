@@ -72,3 +72,6 @@ impl State {
         Ok(Prepared::of_parts(self.clone(), Arc::clone(schema), Arc::clone(plans)))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ mod messages;
 mod relationships;
 mod schemas;
 mod stores;
+mod suites;
 mod watching;
 
 use dhow_proto::v1;

@@ -4,11 +4,12 @@ use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use super::counts::Counts;
 use super::shrink::shrink;
 use super::stage::Stage;
 use super::teller::Teller;
 use super::{Script, Step};
-use crate::runner::{Tally, caught, setting};
+use crate::runner::{caught, setting};
 
 /// How many steps a history has besides questions, and how many times questions are asked in between.
 const STEPS: usize = 60;
@@ -28,13 +29,13 @@ pub struct Histories {
 /// # Panics
 /// When an answer is wrong: with the seed, and the smallest history that was found to fail.
 #[must_use]
-pub fn run_histories(histories: Histories) -> Tally {
+pub fn run_histories(histories: Histories) -> Counts {
     let (first, count) = match setting("DHOW_SEED") {
         Some(seed) => (seed, 1),
         None => (0, histories.count * setting("DHOW_CASES").unwrap_or(1)),
     };
     let threads = setting("DHOW_THREADS").and_then(NonZero::new).map_or(1, NonZero::get).min(count);
-    let mut tally = Tally::default();
+    let mut counts = Counts::default();
     let failed = AtomicBool::new(false);
     let failed = &failed;
     thread::scope(|scope| {
@@ -42,17 +43,17 @@ pub fn run_histories(histories: Histories) -> Tally {
         let parts: Vec<_> = (0..threads).map(|thread| scope.spawn(share(thread))).collect();
         for part in parts {
             match part.join() {
-                Ok(counted) => tally.add(&counted),
+                Ok(counted) => counts.add(&counted),
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }
     });
-    eprintln!("histories of the seeds {first} to {} on {threads} threads: {tally}", first + count - 1);
-    tally
+    eprintln!("histories of the seeds {first} to {} on {threads} threads: {counts}", first + count - 1);
+    counts
 }
 
-fn part(failed: &AtomicBool, seeds: impl Iterator<Item = u64>) -> Tally {
-    let mut tally = Tally::default();
+fn part(failed: &AtomicBool, seeds: impl Iterator<Item = u64>) -> Counts {
+    let mut counts = Counts::default();
     for seed in seeds {
         if failed.load(Ordering::Relaxed) {
             break;
@@ -64,9 +65,9 @@ fn part(failed: &AtomicBool, seeds: impl Iterator<Item = u64>) -> Tally {
             let (smallest, reason) = shrink(script, first);
             panic!("a history fails for DHOW_SEED={seed}\n{smallest}\n{reason}");
         }
-        tally.add(&stage.tally);
+        counts.add(&stage.counts);
     }
-    tally
+    counts
 }
 
 /// Makes up a history and plays it at the same time.

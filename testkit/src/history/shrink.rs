@@ -1,7 +1,7 @@
 //! Takes away what a failure does not need.
 
 use super::stage::Stage;
-use super::{Inquiry, Script, Step};
+use super::{Asked, Inquiry, Script, Step};
 use crate::runner::caught;
 
 /// A smaller script that fails as well, and how.
@@ -39,7 +39,7 @@ fn keep_if_failing(script: &mut Script, reason: &mut String, fewer: Script) -> b
     true
 }
 
-/// The script without one part of a step: a tuple, a question, a contextual tuple of the only question.
+/// The script without one part of a step: a tuple, a question, a form or a contextual tuple of the only question.
 fn without(script: &Script, at: usize, part: usize) -> Option<Script> {
     let mut fewer = script.clone();
     match fewer.steps.get_mut(at)? {
@@ -50,11 +50,15 @@ fn without(script: &Script, at: usize, part: usize) -> Option<Script> {
             questions.remove(part);
         }
         Step::Ask(Inquiry { questions, .. }) => {
-            let contextual = questions.first_mut().map(|question| &mut question.contextual)?;
-            if part >= contextual.len() {
+            let Asked { question, forms } = questions.first_mut()?;
+            let part_of_forms = if forms.len() > 1 { forms.len() } else { 0 };
+            if part < part_of_forms {
+                forms.remove(part);
+            } else if part - part_of_forms < question.contextual.len() {
+                question.contextual.remove(part - part_of_forms);
+            } else {
                 return None;
             }
-            contextual.remove(part);
         }
         Step::Write(_) | Step::Schema(_) | Step::Work | Step::Install | Step::Restart(_) | Step::Hold(_) => return None,
     }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use dhow_engine::digest::Digest;
 use dhow_engine::entry::{Body, Change, Entry, SchemaSource, SchemaText};
-use dhow_engine::eval::{Decision, EvalError, Evaluator, GraphView, Overlay};
 use dhow_engine::history::{History, Window};
 use dhow_engine::schema_version::WrittenSchema;
 use dhow_engine::search::Prepared;
@@ -15,12 +14,13 @@ use dhow_engine::tuple::{Tuple as Stored, TupleKey};
 use dhow_engine::words::AlignedBytes;
 use dhow_schema::ir::Schema;
 
+use super::asking::Asking;
+use super::counts::Counts;
+use super::judges::{Judges, Verdict};
 use super::{Inquiry, Script, Step};
-use crate::engine::{STORE, agrees, context_of, stored, time};
-use crate::model::{CaveatKind, Definition, Model, Question, Tuple, World};
-use crate::oracle::{Answer, decide};
+use crate::engine::{STORE, stored};
+use crate::model::{CaveatKind, Definition, Model, Tuple, World};
 use crate::plain::PlainView;
-use crate::runner::Tally;
 
 /// A tuple in both forms.
 #[derive(Debug, Clone)]
@@ -34,13 +34,6 @@ pub(super) type Tuples = Arc<BTreeMap<TupleKey, Known>>;
 
 /// A tuple before and after an entry.
 type Images = (Option<Arc<Stored>>, Option<Arc<Stored>>);
-
-/// What the judges say.
-#[derive(Debug)]
-pub(super) struct Verdict {
-    circuit: Result<Decision, EvalError>,
-    oracle: Option<Answer>,
-}
 
 /// The type that no schema has.
 const PADDING: &str = "padding";
@@ -64,7 +57,7 @@ pub(super) struct Stage {
     rebuild: Option<Rebuild>,
     waiting: Option<Part>,
     held: Option<State>,
-    pub(super) tally: Tally,
+    pub(super) counts: Counts,
 }
 
 impl Stage {
@@ -87,7 +80,7 @@ impl Stage {
             rebuild: None,
             waiting: None,
             held: None,
-            tally: Tally::default(),
+            counts: Counts::default(),
         }
     }
 
@@ -107,8 +100,8 @@ impl Stage {
             Step::Restart(back) => self.restart(*back),
             Step::Hold(age) => self.hold(*age),
             Step::Ask(inquiry) => {
-                let view = self.view(inquiry);
-                let verdicts: Vec<_> = inquiry.questions.iter().map(|question| self.judge(&view, inquiry, question)).collect();
+                let judges = self.judges(inquiry);
+                let verdicts: Vec<_> = inquiry.questions.iter().map(|asked| judges.check(&asked.question)).collect();
                 self.ask(inquiry, &verdicts)
             }
         }
@@ -231,50 +224,32 @@ impl Stage {
         &self.tuples[usize::try_from(revision).expect("few revisions")]
     }
 
-    /// The tuples that an inquiry is about, for the circuit.
-    pub(super) fn view(&self, inquiry: &Inquiry) -> PlainView {
-        PlainView::new(self.tuples(inquiry).values().map(|known| Arc::clone(&known.stored)))
-    }
-
-    /// What a question's answer must be.
-    pub(super) fn judge(&self, view: &PlainView, inquiry: &Inquiry, question: &Question) -> Verdict {
+    /// The judges of an inquiry.
+    pub(super) fn judges(&self, inquiry: &Inquiry) -> Judges<'_> {
+        let tuples = self.tuples(inquiry);
         let (model, schema) = &self.models[inquiry.model];
-        let contextual = self.contextual(question);
-        let overlay = Overlay::new(view, contextual);
-        let view: &dyn GraphView = if question.contextual.is_empty() { view } else { &overlay };
-        let context = context_of(&question.context);
-        let circuit = Evaluator::new(schema, view, time(inquiry.now), &context).check(&key(question));
-        let oracle = inquiry.by_oracle.then(|| {
-            let tuples = self.tuples(inquiry).values().map(|known| known.model.clone()).collect();
-            decide(&World { model: model.clone(), tuples, now: inquiry.now }, question)
-        });
-        Verdict { circuit, oracle }
+        let world = || World { model: model.clone(), tuples: tuples.values().map(|known| known.model.clone()).collect(), now: inquiry.now };
+        Judges {
+            schema,
+            caveats: &self.caveats,
+            view: PlainView::new(tuples.values().map(|known| Arc::clone(&known.stored))),
+            now: inquiry.now,
+            world: inquiry.by_oracle.then(world),
+        }
     }
 
-    fn contextual(&self, question: &Question) -> Vec<Stored> {
-        question.contextual.iter().map(|tuple| stored(&self.caveats, &tuple.to_string())).collect()
-    }
-
-    /// Asks the engine, and compares.
+    /// Asks the engine, and compares; the verdicts are those on the questions as checks.
     pub(super) fn ask(&mut self, inquiry: &Inquiry, verdicts: &[Verdict]) -> Result<(), String> {
         let state = self.state(inquiry)?;
-        let revision = state.revision();
         if inquiry.by_oracle {
             self.compare_tuples(&state, inquiry)?;
         }
         let prepared = Prepared::new(&state, Arc::clone(&self.models[inquiry.model].1)).map_err(|error| error.to_string())?;
-        for (question, verdict) in inquiry.questions.iter().zip(verdicts) {
-            let (contextual, context) = (self.contextual(question), context_of(&question.context));
-            let evaluator = prepared.evaluator(time(inquiry.now), &context).with_contextual(&contextual);
-            let found = evaluator.check(&key(question));
-            if !verdict.agrees(&found) {
-                let Verdict { circuit, oracle } = verdict;
-                return Err(format!(
-                    "at revision {revision}: {question}\n  oracle:  {oracle:?}\n  circuit: {circuit:?}\n  search:  {found:?}"
-                ));
-            }
-            self.tally.count(&verdict.answer());
-        }
+        let judges = self.judges(inquiry);
+        let mut asking = Asking { judges: &judges, prepared: &prepared, counts: Counts::default() };
+        asking.all(&inquiry.questions, verdicts).map_err(|wrong| format!("at revision {}: {wrong}", state.revision()))?;
+        let counts = asking.counts;
+        self.counts.add(&counts);
         Ok(())
     }
 
@@ -283,34 +258,6 @@ impl Stage {
         let found: Vec<Arc<Stored>> = state.tuples().filter(|tuple| **tuple.key.object().object_type() != *PADDING).collect();
         if expected.eq(found.iter()) { Ok(()) } else { Err(format!("at revision {} there are other tuples: {found:?}", state.revision())) }
     }
-}
-
-impl Verdict {
-    /// Whether an answer is what both judges say.
-    fn agrees(&self, found: &Result<Decision, EvalError>) -> bool {
-        let same = match (found, &self.circuit) {
-            (Ok(found), Ok(circuit)) => found == circuit,
-            (Err(EvalError::Caveat(_)), Err(EvalError::Caveat(_))) => true,
-            _ => false,
-        };
-        same && self.oracle.as_ref().is_none_or(|oracle| agrees(found, oracle))
-    }
-
-    /// The answer, for counting: a paradox where brute force has told it from another denial.
-    pub(super) fn answer(&self) -> Answer {
-        match (&self.oracle, &self.circuit) {
-            (Some(oracle), _) => oracle.clone(),
-            (None, Ok(Decision::Allowed)) => Answer::Allowed,
-            (None, Ok(Decision::Denied)) => Answer::Denied { paradox: false },
-            (None, Ok(Decision::Conditional { missing })) => Answer::Conditional(missing.iter().map(ToString::to_string).collect()),
-            (None, Err(_)) => Answer::Error,
-        }
-    }
-}
-
-fn key(question: &Question) -> TupleKey {
-    let text = format!("{}#{}@{}", question.object, question.permission, question.subject);
-    text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
 fn written(schema: &dhow_engine::schema_version::SchemaVersion) -> WrittenSchema {

@@ -1,13 +1,17 @@
 //! Makes up what happens next.
 
-use super::stage::{Stage, Verdict};
-use super::{Inquiry, Script, Step};
+use super::judges::Verdict;
+use super::stage::Stage;
+use super::{Asked, Form, Inquiry, Script, Step};
 use crate::generate::{Choices, Profile, model, nesting, question, rewritten, tuple, world};
 use crate::model::{Model, Question, Shape, Tuple, World, latest};
 use crate::oracle::Answer;
 
 /// How many questions are asked at once.
 const QUESTIONS: usize = 8;
+/// How often some of them are asked once more as a batch, and how often one of them in each other form.
+const BATCHES_PERCENT: usize = 40;
+const OTHERS_PERCENT: usize = 60;
 /// Above so many tuples they go rather than come: brute force has its limits.
 const MANY: usize = 45;
 /// Worlds of more tuples are judged by the circuit alone.
@@ -118,23 +122,43 @@ impl Teller {
         let mut world = World { model: self.models[model].clone(), tuples, now };
         // The orphans of other schemas stay in the way of answers, but a question about names that the schema does not have is none.
         world.tuples.retain(|tuple| has_names_of(&world.model, tuple));
-        let view = stage.view(&inquiry);
+        let judges = stage.judges(&inquiry);
         let mut verdicts = Vec::new();
         for _ in 0..QUESTIONS {
             // Most pairs of object and subject have nothing to do with each other: a plain no is drawn again.
             let mut drawn = self.question(&world);
-            let mut verdict = stage.judge(&view, &inquiry, &drawn);
+            let mut verdict = judges.check(&drawn);
             for _ in 0..5 {
                 if verdict.answer() != (Answer::Denied { paradox: false }) {
                     break;
                 }
                 drawn = self.question(&world);
-                verdict = stage.judge(&view, &inquiry, &drawn);
+                verdict = judges.check(&drawn);
             }
             verdicts.push(verdict);
-            inquiry.questions.push(drawn);
+            inquiry.questions.push(Asked { question: drawn, forms: vec![Form::Check] });
         }
+        self.more_forms(&mut inquiry.questions, &verdicts);
         (inquiry, verdicts)
+    }
+
+    /// Asks some of the questions in other forms as well.
+    fn more_forms(&mut self, questions: &mut [Asked], verdicts: &[Verdict]) {
+        let choices = &mut self.choices;
+        if choices.chance(BATCHES_PERCENT) {
+            let first = choices.below(questions.len() - 1);
+            questions[first..].iter_mut().for_each(|asked| asked.forms.push(Form::Batch));
+        }
+        // Where the check is a plain no, lists are mostly empty.
+        let telling = |(_, verdict): &(usize, &Verdict)| verdict.answer() != (Answer::Denied { paradox: false });
+        let telling: Vec<usize> = verdicts.iter().enumerate().filter(telling).map(|(place, _)| place).collect();
+        for form in [Form::Objects, Form::Subjects, Form::Permissions, Form::Tree] {
+            if choices.chance(OTHERS_PERCENT) {
+                let any = telling.is_empty() || choices.chance(30);
+                let asked = if any { choices.below(questions.len()) } else { *choices.pick(&telling) };
+                questions[asked].forms.push(form);
+            }
+        }
     }
 
     /// A question, now and then with more contextual tuples: shapes of nested groups, and ids that nothing stored names.
