@@ -1,5 +1,9 @@
 //! The bulk of a graph: flat arrays of one moment, shared by readers of every revision of the window.
 
+use std::hint::black_box;
+
+use smallvec::SmallVec;
+
 use super::From;
 use super::ids::{NodeId, TypeId};
 use super::names::{NameIndex, hash};
@@ -17,6 +21,20 @@ pub(crate) struct Base {
     pub(crate) order: Words,
     /// By node: its place in [`Base::order`].
     pub(crate) ranks: Words,
+}
+
+/// How many names are looked for at once: about as much as a core can have under way.
+pub(crate) const AT_ONCE: usize = 32;
+
+/// How far the search for a name has got: to the node that has it, nearly always, if any has.
+#[derive(Clone, Copy, Default)]
+struct Guess<'b> {
+    hash: u64,
+    node: Option<NodeId>,
+    /// Where the node's record is.
+    begin: Option<(&'b Segment, usize)>,
+    /// The record's first word.
+    first: Option<u32>,
 }
 
 impl Base {
@@ -48,22 +66,41 @@ impl Base {
             .find(hash(self.names.seed, type_id, id), |node| self.segment(node).is_some_and(|segment| segment.is_named(node, type_id, id)))
     }
 
-    /// The nodes of two names: [`Base::find_each`].
+    /// The nodes of two names. O(1): what has to be fetched for one is fetched while that for the other is under way.
     #[inline]
     pub(crate) fn find_both(&self, names: [(TypeId, &[u8]); 2]) -> [Option<NodeId>; 2] {
-        self.find_each(names)
-    }
-
-    /// The nodes of some names. O(names): what has to be fetched for one is fetched while that for the others is under way.
-    #[inline]
-    pub(crate) fn find_each<const N: usize>(&self, names: [(TypeId, &[u8]); N]) -> [Option<NodeId>; N] {
         let hashes = names.map(|(type_id, id)| hash(self.names.seed, type_id, id));
         let guesses = hashes.map(|hash| self.names.guess(hash));
         let begins = guesses.map(|guess| guess.and_then(|node| Some((self.segment(node)?, node, self.segment(node)?.begin(node)?))));
         let firsts = begins.map(|begin| begin.and_then(|(segment, node, begin)| Some((segment, node, begin, segment.records.get(begin)?))));
-        let mut found = [None; N];
-        for (((found, name), hash), guess) in found.iter_mut().zip(names).zip(hashes).zip(firsts) {
-            *found = self.settle(name, hash, guess);
+        let [a, b] = names;
+        let ([hash_a, hash_b], [guess_a, guess_b]) = (hashes, firsts);
+        [self.settle(a, hash_a, guess_a), self.settle(b, hash_b, guess_b)]
+    }
+
+    /// The nodes of some names. O(names): each step is taken for many of them before the next, so that what has to be fetched for one
+    /// is fetched while that for the others is under way.
+    pub(crate) fn find_all(&self, names: &[(TypeId, &str)]) -> SmallVec<[Option<NodeId>; AT_ONCE]> {
+        let (mut found, mut guesses) = (SmallVec::new(), [Guess::default(); AT_ONCE]);
+        for names in names.chunks(AT_ONCE) {
+            for (guess, (type_id, id)) in guesses.iter_mut().zip(names) {
+                guess.hash = hash(self.names.seed, *type_id, id.as_bytes());
+            }
+            for (guess, _) in guesses.iter_mut().zip(names) {
+                guess.node = self.names.guess(guess.hash);
+            }
+            for (guess, _) in guesses.iter_mut().zip(names) {
+                guess.begin = guess.node.and_then(|node| Some((self.segment(node)?, self.segment(node)?.begin(node)?)));
+            }
+            for (guess, (_, id)) in guesses.iter_mut().zip(names) {
+                guess.first = guess.begin.and_then(|(segment, begin)| segment.records.get(begin));
+                // A name may end in another cache line than it begins in.
+                black_box(guess.begin.and_then(|(segment, begin)| segment.records.get(begin + id.len().div_ceil(4))));
+            }
+            for (Guess { hash, node, begin, first }, (type_id, id)) in guesses.iter().zip(names) {
+                let guess = node.zip(*begin).zip(*first).map(|((node, (segment, begin)), first)| (segment, node, begin, first));
+                found.push(self.settle((*type_id, id.as_bytes()), *hash, guess));
+            }
         }
         found
     }
