@@ -1,5 +1,9 @@
 //! The bulk of a graph: flat arrays of one moment, shared by readers of every revision of the window.
 
+use std::hint::black_box;
+
+use smallvec::SmallVec;
+
 use super::From;
 use super::damage::{Damage, DamagedPart};
 use super::ids::{NodeId, TypeId};
@@ -20,6 +24,20 @@ pub(crate) struct Base {
     pub(crate) ranks: Words,
     /// Where all segments note what cannot be read.
     pub(crate) damage: Damage,
+}
+
+/// How many names are looked for at once: about as much as a core can have under way.
+pub(crate) const AT_ONCE: usize = 32;
+
+/// How far the search for a name has got: to the node that has it, nearly always, if any has.
+#[derive(Clone, Copy, Default)]
+struct Guess<'b> {
+    hash: u64,
+    entry: Option<Entry>,
+    /// Where the node's record is.
+    begin: Option<(&'b Segment, u32)>,
+    /// The record's first word.
+    first: Option<u32>,
 }
 
 impl Base {
@@ -102,6 +120,31 @@ impl Base {
         let mut found = [None; N];
         for (((found, name), hash), guess) in found.iter_mut().zip(names).zip(hashes).zip(firsts) {
             *found = self.settle(name, hash, guess);
+        }
+        found
+    }
+
+    /// The nodes of some names. O(names): each step is taken for many of them before the next, so that what has to be fetched for one
+    /// is fetched while that for the others is under way.
+    pub(crate) fn find_all(&self, names: &[(TypeId, &str)]) -> SmallVec<[Option<Placed>; AT_ONCE]> {
+        let (mut found, mut guesses) = (SmallVec::new(), [Guess::default(); AT_ONCE]);
+        for names in names.chunks(AT_ONCE) {
+            for (guess, (type_id, id)) in guesses.iter_mut().zip(names) {
+                guess.hash = hash(self.names.seed, *type_id, id.as_bytes());
+            }
+            for (guess, _) in guesses.iter_mut().zip(names) {
+                guess.entry = self.names.guess(guess.hash);
+            }
+            for (guess, (_, id)) in guesses.iter_mut().zip(names) {
+                guess.begin = guess.entry.and_then(|entry| self.begin(entry));
+                guess.first = guess.begin.and_then(|(segment, begin)| segment.first(begin));
+                // A name may end in another cache line than it begins in.
+                black_box(guess.begin.and_then(|(segment, begin)| segment.records.get(begin as usize + id.len().div_ceil(4))));
+            }
+            for (Guess { hash, entry, begin, first }, (type_id, id)) in guesses.iter().zip(names) {
+                let guess = entry.zip(*begin).zip(*first).map(|(((node, _), (segment, begin)), first)| (node, segment, begin, first));
+                found.push(self.settle((*type_id, id.as_bytes()), *hash, guess));
+            }
         }
         found
     }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::base::Placed;
+use smallvec::SmallVec;
+
+use super::base::{AT_ONCE, Placed};
 use super::damage::{Damaged, DamagedPart};
 use super::ids::{ClassId, Direction, NodeId, TypeId};
 use super::nodes::NodeName;
@@ -52,19 +54,16 @@ impl Graph {
     }
 
     /// The nodes of some names: [`Graph::find`] for all at once.
-    pub(crate) fn find_all(&self, names: &[(TypeId, &str)], found: &mut impl Extend<Option<NodeId>>) {
+    pub(crate) fn find_all(&self, names: &[(TypeId, &str)]) -> SmallVec<[Option<Placed>; AT_ONCE]> {
         let core = &*self.core;
-        let new = |(type_id, id)| core.new_nodes.get(&super::nodes::Place { type_id, id }).copied();
-        let (eights, rest) = names.as_chunks::<8>();
-        let (pairs, rest) = rest.as_chunks::<2>();
-        for names in eights {
-            let in_base = core.base.find_each(names.map(|(type_id, id)| (type_id, id.as_bytes())));
-            found.extend(names.iter().zip(in_base).map(|(name, found)| found.map(|found| found.node).or_else(|| new(*name))));
+        let mut found = core.base.find_all(names);
+        if !core.new_nodes.is_empty() {
+            for (found, (type_id, id)) in found.iter_mut().zip(names).filter(|(found, _)| found.is_none()) {
+                let new = core.new_nodes.get(&super::nodes::Place { type_id: *type_id, id });
+                *found = new.map(|node| Placed { node: *node, begin: u32::MAX });
+            }
         }
-        for [a, b] in pairs {
-            found.extend(self.find_both([*a, *b]));
-        }
-        found.extend(rest.iter().map(|(type_id, id)| self.find(*type_id, id)));
+        found
     }
 
     /// The type and the id of a node.

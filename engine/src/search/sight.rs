@@ -113,10 +113,9 @@ impl<'a> Sight<'a> {
 
     /// One edge, seen from its object.
     pub(crate) fn edge(&self, object: NodeId, class: ClassId, subject: NodeId) -> Option<Found<'a>> {
-        if let Some(extra) = self.extra {
-            if let Some(qualifier) = extra.edge(Edge { node: object, class, other: subject }) {
-                return Some(Found::Brought(qualifier));
-            }
+        let brought = self.extra.and_then(|extra| extra.edge(Edge { node: object, class, other: subject }));
+        if let Some(qualifier) = brought {
+            return Some(Found::Brought(qualifier));
         }
         self.graph.edge(object, class, subject).map(Found::Stored)
     }
