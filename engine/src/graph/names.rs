@@ -50,7 +50,7 @@ impl NameIndex {
         nodes.get((fitting([*t0, *t1, *t2], tag(hash)).trailing_zeros() / 8) as usize).copied().map(NodeId)
     }
 
-    /// The node of which `is_it` says that it has the name with this hash.
+    /// The node of which `is_it` says that it has the name with this hash. It is asked about nodes with this hash's byte alone.
     #[inline]
     pub(crate) fn find(&self, hash: u64, is_it: impl Fn(NodeId) -> bool) -> Option<NodeId> {
         let words = self.buckets.as_slice();
@@ -63,7 +63,8 @@ impl NameIndex {
             while fitting != 0 {
                 let place = (fitting.trailing_zeros() / 8) as usize;
                 fitting &= fitting - 1;
-                if let Some(node) = nodes.get(place).filter(|node| place < *used as usize && is_it(NodeId(**node))) {
+                let fits = place < *used as usize && tag_at([*t0, *t1, *t2], place) == tag(hash);
+                if let Some(node) = nodes.get(place).filter(|node| fits && is_it(NodeId(**node))) {
                     return Some(NodeId(*node));
                 }
             }
@@ -110,6 +111,13 @@ fn fitting([low, middle, high]: [u32; 3], tag: u8) -> u128 {
     let tags = u128::from(low) | u128::from(middle) << 32 | u128::from(high) << 64;
     let differing = tags ^ (ONES * u128::from(tag));
     differing.wrapping_sub(ONES) & !differing & (ONES << 7)
+}
+
+/// One of a bucket's bytes.
+#[inline]
+fn tag_at([low, middle, high]: [u32; 3], place: usize) -> u8 {
+    let tags = u128::from(low) | u128::from(middle) << 32 | u128::from(high) << 64;
+    (tags >> (8 * place) & 0xFF) as u8
 }
 
 /// The bucket of a hash: its high half, scaled.
