@@ -14,10 +14,12 @@ pub(crate) struct Base {
     pub(crate) revision: u64,
     pub(crate) segments: Vec<Segment>,
     pub(crate) names: NameIndex,
-    /// The nodes that [`Base::names`] knows, by type and id.
+    /// The nodes that [`Base::names`] knows, by type and id; behind them those that are dead (`super::dead`).
     pub(crate) order: Words,
     /// By node: its place in [`Base::order`].
     pub(crate) ranks: Words,
+    /// How many nodes [`Base::names`] knows.
+    pub(crate) live: u32,
     /// Where all segments note what cannot be read.
     pub(crate) damage: Damage,
 }
@@ -110,7 +112,7 @@ impl Base {
 
     /// The nodes of a type from a place on, in the order of their ids. O(log nodes).
     pub(crate) fn ordered(&self, type_id: TypeId, from: From<'_>) -> &[u32] {
-        let order = self.order.as_slice();
+        let order = self.known_order();
         let begin = match from {
             From::Start => self.place(type_id, ""),
             From::At(id) => self.place(type_id, id),
@@ -123,12 +125,32 @@ impl Base {
 
     /// How many nodes come before a name. O(log nodes).
     pub(crate) fn place(&self, type_id: TypeId, id: &str) -> usize {
-        self.order.as_slice().partition_point(|node| self.name(NodeId(*node)) < Some((type_id, id.as_bytes())))
+        self.known_order().partition_point(|node| self.name(NodeId(*node)) < Some((type_id, id.as_bytes())))
     }
 
-    /// Finds names and order anew, for all nodes of the segments. O(nodes log nodes).
-    pub(crate) fn index(&mut self, seed: u64) {
-        (self.names, self.order, self.ranks) = index(seed, self.nodes(), |node| self.name(node));
+    /// The nodes that it knows by name, by type and id.
+    fn known_order(&self) -> &[u32] {
+        self.order.as_slice().get(..self.live as usize).unwrap_or_default()
+    }
+
+    /// The nodes that it does not know by name.
+    pub(crate) fn dead_order(&self) -> &[u32] {
+        self.order.as_slice().get(self.live as usize..).unwrap_or_default()
+    }
+
+    /// The place in the order of a node that it knows by name. O(1).
+    pub(crate) fn rank(&self, node: NodeId) -> Option<u32> {
+        self.ranks.get(node.0 as usize).filter(|rank| *rank < self.live)
+    }
+
+    /// Names and order, for all nodes of the segments but those that are dead. O(nodes log nodes).
+    pub(crate) fn indexed(&self, is_dead: impl Fn(NodeId) -> bool) -> Indexed {
+        index(self.names.seed, self.nodes(), is_dead, |node| self.name(node))
+    }
+
+    /// Takes names and order.
+    pub(crate) fn put(&mut self, Indexed { names, order, ranks, live }: Indexed) {
+        (self.names, self.order, self.ranks, self.live) = (names, order, ranks, live);
     }
 
     fn name(&self, node: NodeId) -> Option<(TypeId, &[u8])> {
@@ -136,20 +158,35 @@ impl Base {
     }
 }
 
-/// Names, order and ranks of so many nodes with these names. O(nodes log nodes).
-pub(crate) fn index<'n>(seed: u64, nodes: u32, name: impl Fn(NodeId) -> Option<(TypeId, &'n [u8])>) -> (NameIndex, Words, Words) {
-    let hashes: Vec<u64> = (0..nodes).map(|node| name(NodeId(node)).map_or(0, |(type_id, id)| hash(seed, type_id, id))).collect();
-    let names = NameIndex::build(seed, hashes.into_iter());
-    let mut order: Vec<u32> = (0..nodes).collect();
+/// What finds and orders nodes.
+pub(crate) struct Indexed {
+    pub(crate) names: NameIndex,
+    pub(crate) order: Words,
+    pub(crate) ranks: Words,
+    pub(crate) live: u32,
+}
+
+/// Names, order and ranks of so many nodes, of which some are dead and the others have these names. O(nodes log nodes).
+pub(crate) fn index<'n>(
+    seed: u64,
+    nodes: u32,
+    is_dead: impl Fn(NodeId) -> bool,
+    name: impl Fn(NodeId) -> Option<(TypeId, &'n [u8])>,
+) -> Indexed {
+    let (dead, mut order): (Vec<u32>, Vec<u32>) = (0..nodes).partition(|node| is_dead(NodeId(*node)));
+    let hashed = |node: &u32| name(NodeId(*node)).map(|(type_id, id)| (*node, hash(seed, type_id, id)));
+    let names = NameIndex::build(seed, nodes, order.iter().filter_map(hashed));
+    let live = u32::try_from(order.len()).unwrap_or(u32::MAX);
     // Nearly sorted already, but for what came since nodes were numbered: the sort finds the runs.
     order.sort_by(|a, b| name(NodeId(*a)).cmp(&name(NodeId(*b))));
+    order.extend(dead);
     let mut ranks = vec![0; order.len()];
     for (rank, node) in (0_u32..).zip(&order) {
         if let Some(place) = ranks.get_mut(*node as usize) {
             *place = rank;
         }
     }
-    (names, Words::settled(order), Words::settled(ranks))
+    Indexed { names, order: Words::settled(order), ranks: Words::settled(ranks), live }
 }
 
 /// The first node of a segment. There are fewer nodes than 32 bits can number.

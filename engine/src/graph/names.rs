@@ -26,11 +26,11 @@ pub(crate) fn hash(seed: u64, type_id: TypeId, id: &[u8]) -> u64 {
 }
 
 impl NameIndex {
-    /// An index of nodes 0, 1, 2 … with these hashes. O(nodes).
-    pub(crate) fn build(seed: u64, hashes: impl ExactSizeIterator<Item = u64>) -> Self {
-        let count = buckets_for(hashes.len());
+    /// An index of some of so many nodes, with their hashes. O(nodes).
+    pub(crate) fn build(seed: u64, nodes: u32, hashes: impl Iterator<Item = (u32, u64)>) -> Self {
+        let count = buckets_for(nodes as usize);
         let mut words = vec![0_u32; count * BUCKET];
-        for (node, hash) in (0_u32..).zip(hashes) {
+        for (node, hash) in hashes {
             let first = place(hash, count);
             for bucket in (first..count).chain(0..first) {
                 if insert(&mut words, bucket, node, hash) {
