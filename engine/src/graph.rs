@@ -28,6 +28,7 @@ use crate::tuple::{Id, ObjectRef, Subject, Tuple, TupleKey};
 pub(crate) mod base;
 pub(crate) mod build;
 pub(crate) mod damage;
+mod dead;
 mod filter;
 pub(crate) mod groups;
 pub(crate) mod ids;
@@ -61,6 +62,10 @@ pub(crate) struct Core {
     /// The nodes behind those of the base, by number.
     new_names: Vector<NodeName>,
     new_nodes: OrdMap<NodeName, NodeId>,
+    /// The names of nodes that the base takes for dead and that are not, or no more.
+    reborn: OrdMap<NodeId, NodeName>,
+    /// How many of the base's dead nodes were looked at for a free number.
+    taken: usize,
     nesting: Arc<Nesting>,
     /// The groups whose own nesting changed within the window or since the index was built.
     nested_anew: OrdMap<NodeId, Changed>,
@@ -264,7 +269,7 @@ impl Graph {
     /// Where a node stands among all of its type, by id: of two nodes with the same place, neither of which is in the base's order, the ids
     /// decide. O(1), or O(log nodes) for a new node.
     pub(crate) fn rank(&self, node: NodeId) -> u64 {
-        if let Some(rank) = self.core.base.ranks.get(node.0 as usize) {
+        if let Some(rank) = self.core.base.rank(node) {
             return u64::from(rank) * 2 + 1;
         }
         self.name(node).map_or(0, |(type_id, id)| self.rank_of_name(type_id, id))
@@ -282,7 +287,7 @@ impl Graph {
             segment.add_to(&mut accounts);
         }
         accounts.names_bytes += 4 * (self.core.base.names.buckets.len() + self.core.base.order.len() + self.core.base.ranks.len());
-        let names: usize = self.core.new_names.iter().map(|name| 2 * name.id.len() + 120).sum();
+        let names: usize = self.core.new_names.iter().chain(self.core.reborn.values()).map(|name| 2 * name.id.len() + 120).sum();
         accounts.groups_bytes = self.nesting_bytes();
         accounts.inherited_bytes = self.core.inheritance.bytes();
         accounts.overlay_bytes = self.core.overlay.bytes() + self.core.inherits_anew.bytes() + names;
@@ -334,10 +339,16 @@ impl Core {
         if let Some(known) = self.find(type_id, id) {
             return Ok(known);
         }
-        let number = u64::from(self.base.nodes()) + self.new_names.len() as u64;
-        let node = u32::try_from(number).ok().map(NodeId).filter(|node| !node.is_of_request()).ok_or(OutOfNumbers)?;
         let name = NodeName { type_id, id: id.clone() };
-        self.new_names.push_back(name.clone());
+        let node = if let Some(free) = self.take_free() {
+            self.reborn.insert(free, name.clone());
+            free
+        } else {
+            let number = u64::from(self.base.nodes()) + self.new_names.len() as u64;
+            let node = u32::try_from(number).ok().map(NodeId).filter(|node| !node.is_of_request()).ok_or(OutOfNumbers)?;
+            self.new_names.push_back(name.clone());
+            node
+        };
         self.new_nodes.insert(name, node);
         Ok(node)
     }

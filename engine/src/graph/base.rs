@@ -18,10 +18,12 @@ pub(crate) struct Base {
     pub(crate) revision: u64,
     pub(crate) segments: Vec<Segment>,
     pub(crate) names: NameIndex,
-    /// The nodes that [`Base::names`] knows, by type and id.
+    /// The nodes that [`Base::names`] knows, by type and id; behind them those that are dead (`super::dead`).
     pub(crate) order: Words,
     /// By node: its place in [`Base::order`].
     pub(crate) ranks: Words,
+    /// How many nodes [`Base::names`] knows.
+    pub(crate) live: u32,
     /// Where all segments note what cannot be read.
     pub(crate) damage: Damage,
 }
@@ -164,7 +166,7 @@ impl Base {
 
     /// The nodes of a type from a place on, in the order of their ids. O(log nodes).
     pub(crate) fn ordered(&self, type_id: TypeId, from: From<'_>) -> &[u32] {
-        let order = self.order.as_slice();
+        let order = self.known_order();
         let begin = match from {
             From::Start => self.place(type_id, ""),
             From::At(id) => self.place(type_id, id),
@@ -177,13 +179,33 @@ impl Base {
 
     /// How many nodes come before a name. O(log nodes).
     pub(crate) fn place(&self, type_id: TypeId, id: &str) -> usize {
-        self.order.as_slice().partition_point(|node| self.name(NodeId(*node)) < Some((type_id, id.as_bytes())))
+        self.known_order().partition_point(|node| self.name(NodeId(*node)) < Some((type_id, id.as_bytes())))
     }
 
-    /// Finds names and order anew, for all nodes of the segments. O(nodes log nodes).
-    pub(crate) fn index(&mut self, seed: u64) {
+    /// The nodes that it knows by name, by type and id.
+    fn known_order(&self) -> &[u32] {
+        self.order.as_slice().get(..self.live as usize).unwrap_or_default()
+    }
+
+    /// The nodes that it does not know by name.
+    pub(crate) fn dead_order(&self) -> &[u32] {
+        self.order.as_slice().get(self.live as usize..).unwrap_or_default()
+    }
+
+    /// The place in the order of a node that it knows by name. O(1).
+    pub(crate) fn rank(&self, node: NodeId) -> Option<u32> {
+        self.ranks.get(node.0 as usize).filter(|rank| *rank < self.live)
+    }
+
+    /// Names and order, for all nodes of the segments but those that are dead. O(nodes log nodes).
+    pub(crate) fn indexed(&self, is_dead: impl Fn(NodeId) -> bool) -> Indexed {
         let begin = |node| self.segment(node).and_then(|segment| segment.begin(node)).unwrap_or(u32::MAX);
-        (self.names, self.order, self.ranks) = index(seed, self.nodes(), |node| self.name(node), begin);
+        index(self.names.seed, self.nodes(), is_dead, |node| self.name(node), begin)
+    }
+
+    /// Takes names and order, which were made of its segments as they are.
+    pub(crate) fn put(&mut self, Indexed { names, order, ranks, live }: Indexed) {
+        (self.names, self.order, self.ranks, self.live) = (names, order, ranks, live);
         self.segments.iter_mut().for_each(|segment| segment.is_placed = true);
     }
 
@@ -199,26 +221,39 @@ pub(crate) struct Placed {
     pub(crate) begin: u32,
 }
 
-/// Names, order and ranks of so many nodes with these names, and whose records begin there. O(nodes log nodes).
+/// What finds and orders nodes.
+pub(crate) struct Indexed {
+    pub(crate) names: NameIndex,
+    pub(crate) order: Words,
+    pub(crate) ranks: Words,
+    pub(crate) live: u32,
+}
+
+/// Names, order and ranks of so many nodes, of which some are dead and the others have these names, and records that begin there. O(nodes log nodes).
 pub(crate) fn index<'n>(
     seed: u64,
     nodes: u32,
+    is_dead: impl Fn(NodeId) -> bool,
     name: impl Fn(NodeId) -> Option<(TypeId, &'n [u8])>,
     begin: impl Fn(NodeId) -> u32,
-) -> (NameIndex, Words, Words) {
-    let hash_of = |node| name(node).map_or(0, |(type_id, id)| hash(seed, type_id, id));
-    let entries: Vec<_> = (0..nodes).map(NodeId).map(|node| (hash_of(node), node, begin(node))).collect();
-    let names = NameIndex::build(seed, entries.into_iter());
-    let mut order: Vec<u32> = (0..nodes).collect();
+) -> Indexed {
+    let (dead, mut order): (Vec<u32>, Vec<u32>) = (0..nodes).partition(|node| is_dead(NodeId(*node)));
+    let hashed = |node: &u32| {
+        let node = NodeId(*node);
+        name(node).map(|(type_id, id)| (hash(seed, type_id, id), node, begin(node)))
+    };
+    let names = NameIndex::build(seed, nodes, order.iter().filter_map(hashed));
+    let live = u32::try_from(order.len()).unwrap_or(u32::MAX);
     // Nearly sorted already, but for what came since nodes were numbered: the sort finds the runs.
     order.sort_by(|a, b| name(NodeId(*a)).cmp(&name(NodeId(*b))));
+    order.extend(dead);
     let mut ranks = vec![0; order.len()];
     for (rank, node) in (0_u32..).zip(&order) {
         if let Some(place) = ranks.get_mut(*node as usize) {
             *place = rank;
         }
     }
-    (names, Words::settled(order), Words::settled(ranks))
+    Indexed { names, order: Words::settled(order), ranks: Words::settled(ranks), live }
 }
 
 /// The first node of a segment. There are fewer nodes than 32 bits can number.

@@ -36,11 +36,11 @@ pub(crate) fn hash(seed: u64, type_id: TypeId, id: &[u8]) -> u64 {
 }
 
 impl NameIndex {
-    /// An index of nodes, each with its hash and where its record begins. O(nodes).
-    pub(crate) fn build(seed: u64, nodes: impl ExactSizeIterator<Item = (u64, NodeId, u32)>) -> Self {
-        let count = buckets_for(nodes.len());
+    /// An index of some of so many nodes, each with its hash and where its record begins. O(nodes).
+    pub(crate) fn build(seed: u64, nodes: u32, some: impl Iterator<Item = (u64, NodeId, u32)>) -> Self {
+        let count = buckets_for(nodes as usize);
         let mut words = vec![FREE; count * BUCKET];
-        for (hash, node, begin) in nodes {
+        for (hash, node, begin) in some {
             let first = place(hash, count);
             for bucket in (first..count).chain(0..first) {
                 if insert(&mut words, bucket, (node, begin), hash) {
@@ -60,7 +60,7 @@ impl NameIndex {
         entries.get(fitting(line, tag(hash)).trailing_zeros() as usize).and_then(entry)
     }
 
-    /// The node of which `is_it` says that it has the name with this hash.
+    /// The node of which `is_it` says that it has the name with this hash. It is asked about nodes with this hash's byte alone.
     #[inline]
     pub(super) fn find(&self, hash: u64, is_it: impl Fn(Entry) -> bool) -> Option<Entry> {
         let words = self.buckets.as_slice();

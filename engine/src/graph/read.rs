@@ -239,6 +239,7 @@ impl Core {
 
     pub(super) fn name(&self, node: NodeId) -> Option<(TypeId, &str)> {
         let found = match self.base.record(node) {
+            Some(record) if record.is_nameless() => self.reborn.get(&node).map(|name| (name.type_id, &*name.id)),
             Some(record) => std::str::from_utf8(record.name()).ok().map(|id| (record.type_id(), id)),
             None => self.new_name(node).map(|name| (name.type_id, &*name.id)),
         };

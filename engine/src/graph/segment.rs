@@ -2,7 +2,7 @@
 //!
 //! A node's record, in words of 32 bits: type and length of the name; the name; how many header words each direction has; the headers of
 //! the runs to subjects, then of those from objects; then the ends of those edges, run by run, each run in order; last the
-//! revisions of the edges to subjects. So what a check needs of a node lies together: a hop is one look at the offsets and one or two
+//! revisions of the edges to subjects. A node whose name is empty is nobody's (`super::dead`). So what a check needs of a node lies together: a hop is one look at the offsets and one or two
 //! cache lines.
 //!
 //! A header word holds a class (20 bits), whether its edges have qualifiers (1 bit) and their number (11 bits; all ones: the next word
@@ -184,6 +184,11 @@ impl<'a> Record<'a> {
         let (forward, rest) = rest.split_at_checked(forward as usize)?;
         let (backward, ends) = rest.split_at_checked(backward as usize)?;
         Some(Self { damage, node, first: *first, name, forward, backward, ends })
+    }
+
+    /// Whether the name was given up, since nothing had an edge of the node any more: no id is empty.
+    pub(crate) const fn is_nameless(&self) -> bool {
+        self.first >> TYPE_BITS == 0
     }
 
     /// The node's type.

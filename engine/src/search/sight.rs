@@ -90,7 +90,8 @@ impl<'a> Sight<'a> {
 
     /// The type of a node that an edge has.
     pub(crate) fn type_of(&self, node: NodeId) -> Option<TypeId> {
-        self.record(node).map(|record| record.type_id()).or_else(|| self.name_of(node).map(|(type_id, _)| type_id))
+        let named = self.record(node).filter(|record| !record.is_nameless());
+        named.map(|record| record.type_id()).or_else(|| self.name_of(node).map(|(type_id, _)| type_id))
     }
 
     /// The type and the id of a node that an edge has.

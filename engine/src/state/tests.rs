@@ -7,6 +7,8 @@ use dhow_schema::ir::Name;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
+mod churn;
+
 const STORE: StoreId = StoreId([7; 16]);
 
 fn tuple(text: &str) -> Tuple {

@@ -318,7 +318,7 @@ impl Fold {
         }
     }
 
-    pub(in crate::node) fn seen_mut(&self) -> RwLockWriteGuard<'_, Seen> {
+    fn seen_mut(&self) -> RwLockWriteGuard<'_, Seen> {
         self.seen.write().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -42,6 +42,11 @@ impl SegmentWriter {
         self.offsets.len()
     }
 
+    /// Writes a node that is nobody's.
+    pub(crate) fn push_nameless(&mut self) {
+        self.push(TypeId(0), &[], &mut [], &mut []);
+    }
+
     /// Writes the next node. Its edges come in any order, each once. O(edges log edges).
     pub(crate) fn push(&mut self, type_id: TypeId, name: &[u8], forward: &mut [SegmentEdge], backward: &mut [SegmentEdge]) {
         let begin = self.records.len();

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
+#[cfg(test)]
+use dhow_engine::history::History;
 use dhow_engine::state::MemoryDamaged;
+#[cfg(test)]
+use dhow_engine::state::State;
 
 use super::{Fold, told};
 use crate::store::DatastoreError;
@@ -28,6 +32,14 @@ impl Fold {
         });
         // The task is never aborted; that it panicked is a mistake that the log has told of.
         mending.await.unwrap_or(Err(DatastoreError::Closed))
+    }
+
+    /// Puts a state in the place of the history.
+    #[cfg(test)]
+    pub(in crate::node) fn put(&self, state: State) {
+        let mut seen = self.seen_mut();
+        let window = seen.history.window();
+        seen.history = History::new(state, window);
     }
 
     fn damaged(&self) -> Option<MemoryDamaged> {

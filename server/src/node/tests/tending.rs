@@ -1,14 +1,12 @@
 //! The memory of a fold is put in order beside readers and writers, and nobody can tell.
 
 use dhow_engine::eval::Decision;
-use dhow_engine::history::History;
 use dhow_engine::snapshot::SnapshotAbout;
 use dhow_engine::snapshot::container::Container;
 use dhow_engine::state::{Rebuild, State};
 use dhow_engine::words::AlignedBytes;
 use dhow_schema::value::Context;
 
-use super::super::fold::Fold;
 use super::history::other_history;
 use super::*;
 
@@ -117,13 +115,6 @@ fn damaged(state: &State) -> State {
     State::open_snapshot(Arc::new(AlignedBytes::copy_of(&file)), Some(state.store())).unwrap().into_state()
 }
 
-/// Puts a state in the place of a fold's history.
-fn put(fold: &Fold, state: State) {
-    let mut seen = fold.seen_mut();
-    let window = seen.history.window();
-    seen.history = History::new(state, window);
-}
-
 #[tokio::test]
 async fn memory_that_cannot_be_read_answers_nothing_until_the_store_is_loaded_anew() {
     let bench = Bench::new().await;
@@ -134,7 +125,7 @@ async fn memory_that_cannot_be_read_answers_nothing_until_the_store_is_loaded_an
     bench.touch("doc:1#viewer@user:ada[expiration:2100-01-01T00:00:00Z]").await;
     let fold = Arc::clone(bench.node.host(bench.store).await.unwrap().fold());
     let whole = bench.newest().await.state;
-    put(&fold, damaged(&whole));
+    fold.put(damaged(&whole));
     let point = bench.newest().await;
     let (context, question) = (Context::new(), "doc:1#view@user:ada".parse().unwrap());
     let answer = point.state.prepare(None).unwrap().evaluator(point.time, &context).check(&question);
@@ -143,7 +134,9 @@ async fn memory_that_cannot_be_read_answers_nothing_until_the_store_is_loaded_an
     assert!(allows(&bench.newest().await, "doc:1#view@user:ada"));
     assert_eq!(fold.progress().replaced, 1);
     // A write that finds it does the same, and goes through.
-    put(&fold, damaged(&whole));
+    bench.touch("doc:2#viewer@user:bob[expiration:2100-01-01T00:00:00Z]").await;
+    let whole = bench.newest().await.state;
+    fold.put(damaged(&whole));
     bench.touch("doc:1#viewer@user:ada[expiration:2101-01-01T00:00:00Z]").await;
     assert!(allows(&bench.newest().await, "doc:1#view@user:ada"));
 }
