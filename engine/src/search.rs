@@ -17,17 +17,21 @@ use dhow_schema::ir::Schema;
 use dhow_schema::value::Context;
 
 use crate::eval::{Decision, EvalError, Evaluator as Circuit, GraphView, Limits, Overlay, Stopped};
+use crate::graph::base::Placed;
+use crate::graph::ids::TypeId;
 use crate::graph::vocabulary::Kind;
-use crate::plan::{AskedKind, Plans, compile};
+use crate::plan::{AskedKind, PlanId, Plans, compile};
 use crate::state::{FoldError, State};
 use crate::time::Timestamp;
 use crate::tuple::{Tuple, TupleKey};
+pub use batch::Batch;
 use extra::Extra;
 pub use question::Question;
 use sight::Sight;
 use walk::Walk;
 use world::{Asked, Indexed, Tri, World};
 
+mod batch;
 mod extra;
 mod glance;
 mod lists;
@@ -163,8 +167,16 @@ impl<'a> Evaluator<'a> {
         self.ask_counted(question).map(|(decision, _)| decision)
     }
 
+    #[inline]
     fn ask_counted(&self, question: &Question<'_>) -> Result<(Decision, u64), EvalError> {
-        let (answer, steps) = match self.search(question) {
+        self.decided(question, self.named(question).map(|named| self.search(&named, None)))
+    }
+
+    /// The decision that a search came to, or that of the circuit; `None`: the schema has not all of the question's names, which the
+    /// circuit complains of.
+    #[inline]
+    fn decided(&self, question: &Question<'_>, found: Option<Result<(Tri, u64), EvalError>>) -> Result<(Decision, u64), EvalError> {
+        let (answer, steps) = match found {
             None => (Tri::NotHere, 0),
             Some(found) => self.answered(found)?,
         };
@@ -197,13 +209,26 @@ impl<'a> Evaluator<'a> {
         ask(&Circuit::new(&self.prepared.schema, view, self.time, self.context).with_limits(limits))
     }
 
-    /// What the search finds; `None`: the schema has not all of the question's names, which the circuit complains of.
-    fn search(&self, question: &Question<'_>) -> Option<Result<(Tri, u64), EvalError>> {
-        let Prepared { plans, schema, state, indexed } = self.prepared;
+    /// What the names of a question mean; `None`: the schema has not all of them.
+    #[inline]
+    fn named<'q>(&self, question: &Question<'q>) -> Option<Named<'q>> {
+        let plans = &self.prepared.plans;
         let (object_type, plan) = plans.find(question.object_type, question.relation)?;
-        let AskedKind { type_id, kind, kind_id } = plans.find_kind(question.subject_type, question.kind_name())?;
+        let subject = plans.find_kind(question.subject_type, question.kind_name())?;
+        let ends = [(object_type, question.object_id), (subject.type_id, question.subject_id)];
+        Some(Named { plan, subject, ends })
+    }
+
+    /// What the search finds, whose nodes may have been found before.
+    #[inline]
+    fn search(&self, named: &Named<'_>, found: Option<[Option<Placed>; 2]>) -> Result<(Tri, u64), EvalError> {
+        let Prepared { plans, schema, state, indexed } = self.prepared;
+        let Named { plan, subject: AskedKind { type_id, kind, kind_id }, ends } = *named;
         let mut sight = Sight::new(state.graph(), self.extra.as_deref());
-        let (node, subject) = sight.both((object_type, question.object_id), (type_id, question.subject_id));
+        let (node, subject) = match found {
+            None => sight.both(ends),
+            Some(found) => sight.meet(ends, found),
+        };
         let wildcard = if kind == Kind::Object && plans.has_wildcard(type_id) { sight.find(type_id, "*") } else { None };
         let asked = Asked { node: subject, type_id, kind, kind_id, wildcard };
         let world = World::new(sight, plans, schema, asked, (self.time, self.context), *indexed);
@@ -212,8 +237,17 @@ impl<'a> Evaluator<'a> {
             Err(Stopped::Budget { .. }) => Walk::new(world, self.limits).search(plan, node, 0),
             found => found,
         };
-        Some(found.map_err(EvalError::Stopped))
+        found.map_err(EvalError::Stopped)
     }
+}
+
+/// What the names of a question mean in a schema.
+#[derive(Clone, Copy)]
+struct Named<'q> {
+    plan: PlanId,
+    subject: AskedKind,
+    /// Types and ids of the object and the subject.
+    ends: [(TypeId, &'q str); 2],
 }
 
 #[cfg(test)]

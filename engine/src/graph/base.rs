@@ -221,6 +221,11 @@ pub(crate) struct Placed {
     pub(crate) begin: u32,
 }
 
+impl Placed {
+    /// Of a node that is not known by its record.
+    pub(crate) const NOWHERE: u32 = u32::MAX;
+}
+
 /// What finds and orders nodes.
 pub(crate) struct Indexed {
     pub(crate) names: NameIndex,

@@ -125,6 +125,12 @@ impl super::Graph {
         stands.then_some(found)
     }
 
+    /// Begins to fetch what [`Graph::inherited`] will look at.
+    #[inline]
+    pub(crate) fn fetch_inherited(&self, plan: u32, node: NodeId) {
+        line::fetch(self.core.inheritance.lines.as_slice(), [node.0, line::key_of(plan)]);
+    }
+
     /// Whether so many of the index's edges have changed that it is due to be built anew.
     pub(crate) fn is_inheritance_due(&self) -> bool {
         self.core.inherits_anew.is_due(self.core.inheritance.taken)

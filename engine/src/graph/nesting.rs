@@ -59,6 +59,21 @@ impl Nesting {
         self.index.ancestors(group)
     }
 
+    /// The first of what a group was nested in.
+    #[inline]
+    pub(crate) fn first_ancestor(&self, group: Group) -> Option<Group> {
+        match self.ancestors(group) {
+            Ancestors::List(list) => list.first().copied(),
+            Ancestors::Top | Ancestors::Walk => None,
+        }
+    }
+
+    /// Begins to fetch where [`Nesting::ancestors`] will look first.
+    #[inline]
+    pub(crate) fn fetch(&self, group: Group) {
+        self.index.fetch(group);
+    }
+
     /// Bytes that it takes.
     pub(crate) fn bytes(&self) -> usize {
         4 * (self.index.table().len() + self.index.lists().len())

@@ -48,8 +48,9 @@ impl Graph {
             return found;
         }
         let ([a, b], [found_a, found_b]) = (names, found);
-        let new =
-            |(type_id, id)| core.new_nodes.get(&super::nodes::Place { type_id, id }).map(|node| Placed { node: *node, begin: u32::MAX });
+        let new = |(type_id, id)| {
+            core.new_nodes.get(&super::nodes::Place { type_id, id }).map(|node| Placed { node: *node, begin: Placed::NOWHERE })
+        };
         [found_a.or_else(|| new(a)), found_b.or_else(|| new(b))]
     }
 
@@ -60,7 +61,7 @@ impl Graph {
         if !core.new_nodes.is_empty() {
             for (found, (type_id, id)) in found.iter_mut().zip(names).filter(|(found, _)| found.is_none()) {
                 let new = core.new_nodes.get(&super::nodes::Place { type_id: *type_id, id });
-                *found = new.map(|node| Placed { node: *node, begin: u32::MAX });
+                *found = new.map(|node| Placed { node: *node, begin: Placed::NOWHERE });
             }
         }
         found

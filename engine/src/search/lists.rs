@@ -113,7 +113,7 @@ impl Evaluator<'_> {
         }
         let Some(object_type) = object_type else { return Ok(Page { items: Vec::new(), next: None }) };
         let mut sight = self.sight();
-        let (node, subject_node) = sight.both((object_type, object.id()), (wanted.type_id, subject.id()));
+        let (node, subject_node) = sight.both([(object_type, object.id()), (wanted.type_id, subject.id())]);
         let mut walk = self.walk(self.asked_of(subject_node, wanted));
         let mut decider = Decider::new(self);
         let names = names.into_iter().filter(|(name, _)| page.after.is_none_or(|after| ***name > *after));

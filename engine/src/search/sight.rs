@@ -36,7 +36,7 @@ pub(crate) struct Sight<'a> {
 }
 
 /// A node that nothing is known of.
-const NOBODY: Placed = Placed { node: NodeId::NOBODY, begin: u32::MAX };
+const NOBODY: Placed = Placed { node: NodeId::NOBODY, begin: Placed::NOWHERE };
 
 impl<'a> Sight<'a> {
     pub(crate) fn new(graph: &'a Graph, extra: Option<&'a Extra<'a>>) -> Self {
@@ -48,7 +48,7 @@ impl<'a> Sight<'a> {
     #[inline]
     pub(crate) fn record(&self, node: NodeId) -> Option<Record<'a>> {
         let record = self.segments.get((node.0 >> SEGMENT_BITS) as usize).and_then(|segment| {
-            let placed = self.known.iter().find(|known| known.node == node);
+            let placed = self.known.iter().find(|known| known.node == node && known.begin != Placed::NOWHERE);
             placed.map_or_else(|| segment.record(node), |placed| segment.record_at(*placed))
         });
         if record.is_none() {
@@ -78,14 +78,27 @@ impl<'a> Sight<'a> {
 
     /// The nodes of two objects, which the question is about; what nothing names has a number that nothing has, the same for the same object.
     #[inline]
-    pub(crate) fn both(&mut self, a: (TypeId, &str), b: (TypeId, &str)) -> (NodeId, NodeId) {
-        let [first, second] = self.graph.find_placed([a, b]);
+    pub(crate) fn both(&mut self, ends: [(TypeId, &str); 2]) -> (NodeId, NodeId) {
+        let found = self.graph.find_placed(ends);
+        self.meet(ends, found)
+    }
+
+    /// The same, of which the graph's nodes were found before.
+    #[inline]
+    pub(crate) fn meet(&mut self, [a, b]: [(TypeId, &str); 2], [first, second]: [Option<Placed>; 2]) -> (NodeId, NodeId) {
         let brought = |(type_id, id)| self.extra?.find(type_id, id).map(|node| Placed { node, ..NOBODY });
         let first = first.or_else(|| brought(a)).unwrap_or(NOBODY);
         let nobody = if a == b { first } else { Placed { node: NodeId::NOBODY_ELSE, ..NOBODY } };
         let second = second.or_else(|| brought(b)).unwrap_or(nobody);
         self.known = [first, second];
         (first.node, second.node)
+    }
+
+    /// The record of a node, if it is known where it begins.
+    #[inline]
+    pub(crate) fn placed(&self, placed: Placed) -> Option<Record<'a>> {
+        let segment = self.segments.get((placed.node.0 >> SEGMENT_BITS) as usize).filter(|_| placed.begin != Placed::NOWHERE)?;
+        segment.record_at(placed)
     }
 
     /// The type of a node that an edge has.

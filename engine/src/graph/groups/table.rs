@@ -1,5 +1,7 @@
 //! The form of the index: a hash table of groups, and the lists of ancestors it points to.
 
+use std::hint::black_box;
+
 use super::{Group, first_slot};
 use crate::words::Words;
 
@@ -60,6 +62,13 @@ impl GroupIndex {
             Found::List(span) => Ancestors::List(self.list(span)),
             Found::Walk => Ancestors::Walk,
         }
+    }
+
+    /// Begins to fetch the place of a group.
+    #[inline]
+    pub(crate) fn fetch(&self, group: Group) {
+        let slots = self.slots();
+        black_box(slots.get(first_slot(group, slots.len())).map(|[node, ..]| *node));
     }
 
     /// As [`Self::ancestors`], without looking at the list.

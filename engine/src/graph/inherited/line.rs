@@ -4,6 +4,8 @@
 //! nodes, subjects and groups; the highest bit: the parts are spilled), and the parts: nodes, subjects, groups, and a byte for
 //! each group that says its relation. Of a spilled line the fifth word says where in the spilled words its parts begin.
 
+use std::hint::black_box;
+
 use super::Inherited;
 use crate::graph::ids::RelationId;
 
@@ -44,6 +46,13 @@ pub(super) fn find(lines: &[u32], key: Key) -> Option<Line<'_>> {
         }
     }
     None
+}
+
+/// Begins to fetch the line of a key.
+#[inline]
+pub(super) fn fetch(lines: &[u32], key: Key) {
+    let (lines, _) = lines.as_chunks::<LINE>();
+    black_box(lines.get(place(key, lines.len())).map(|[node, ..]| *node));
 }
 
 /// Where a key is looked for first.
