@@ -40,6 +40,9 @@ caveat on(flag bool) { flag }";
     rebuilt(&after(&state, changes(&state, &texts)))
 }
 
+/// A way of asking.
+type Way<'w> = &'w dyn Fn(&State) -> Option<String>;
+
 /// What a state answers, in all the ways that there are; `None`: that its memory is damaged.
 fn answers(opened: &dyn Fn() -> State, keys: &[TupleKey]) -> Vec<Option<String>> {
     fn told<T: std::fmt::Debug>(found: &Result<T, EvalError>) -> Option<String> {
@@ -55,7 +58,7 @@ fn answers(opened: &dyn Fn() -> State, keys: &[TupleKey]) -> Vec<Option<String>>
     let mut all = Vec::new();
     for key in keys {
         // Each time anew: what was found by one question would answer all others.
-        let ways: [&dyn Fn(&State) -> Option<String>; WAYS] = [
+        let ways: [Way<'_>; WAYS] = [
             &|state| told(&state.prepare(None).unwrap().evaluator(Timestamp::MIN, &context).check(key)),
             &|state| {
                 let (of, relation, subject) = (key.object().object_type(), key.relation(), key.subject());
@@ -130,7 +133,7 @@ fn unreadable(state: &State) -> Vec<(&'static str, usize, u32, usize)> {
                 .extend(run.places.iter().flat_map(|place| [u32::MAX, 1 << 20, 0].map(|word| ("qualifiers", *place as usize, word, WAYS))));
         }
     }
-    for node in 0..segment.len() {
+    for (id, node) in (0..segment.nodes()).map(NodeId).zip(0..) {
         words.extend([u32::MAX, 1 << 24].map(|word| ("offsets", node, word, WAYS)));
         let begin = segment.offsets.get(node).unwrap() as usize;
         // A name that no record has room for, or that is no text.
@@ -140,7 +143,7 @@ fn unreadable(state: &State) -> Vec<(&'static str, usize, u32, usize)> {
         words.extend([0x0010_0000, 0x0010_0001].map(|bits| ("records", begin, segment.records.get(begin).unwrap() ^ bits, 1)));
         words.extend([0x0001, 0x0100].map(|bits| ("records", begin + 1, segment.records.get(begin + 1).unwrap() ^ bits, 1)));
         // Other ends that are no nodes, where they are followed and not looked for.
-        let record = segment.record(NodeId(node as u32)).unwrap();
+        let record = segment.record(id).unwrap();
         let follows = |run: &Run<'_>| matches!(state.graph().vocabulary().class(run.class).unwrap().kind, Kind::Userset(_));
         for run in record.runs(Direction::Forward).filter(follows).chain(record.runs(Direction::Backward)) {
             for at in 0..run.ends.len() {
@@ -220,7 +223,7 @@ fn what_was_damaged_is_not_listed_written_folded_or_put_in_order() {
     let error = state.apply(&next).unwrap_err();
     assert!(matches!(error, FoldError::Damaged { .. }) && error.code() == "memory_damaged", "{error}");
     let state = damaged();
-    let error = state.next_entry(Timestamp::from_microseconds(9), "", "", next.body.clone()).unwrap_err();
+    let error = state.next_entry(Timestamp::from_microseconds(9), "", "", next.body).unwrap_err();
     assert_eq!(error.code(), "memory_damaged");
     // Something of it is written anew, so all of it is read.
     let other = entry(&whole, changes(&whole, &["doc:9#viewer@user:ada"]));
