@@ -84,12 +84,19 @@ impl<'a> Walk<'a> {
     }
 
     /// Whether a plan holds at a node, and the steps that it took, `base` having been taken before. O(what is reached).
+    #[inline]
     pub(super) fn search(&mut self, plan: PlanId, node: NodeId, base: u64) -> Result<(Tri, u64), Stopped> {
         if self.glances
             && let Some(found) = self.glance(plan, node, base)?
         {
             return Ok(found);
         }
+        self.go(plan, node, base)
+    }
+
+    /// The search without a glance before it.
+    #[inline(never)]
+    fn go(&mut self, plan: PlanId, node: NodeId, base: u64) -> Result<(Tri, u64), Stopped> {
         let mut front = Front::default();
         front.push((plan, node));
         let (mut cost, mut begin) = (0, 0);

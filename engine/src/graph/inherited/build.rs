@@ -98,6 +98,7 @@ impl Search<'_> {
         let mut cost = 1 + plan.operations;
         for link in &plan.links {
             for (other, image) in self.graph.ends(Direction::Forward, node, link.class) {
+                self.graph.expect_node(other);
                 match image {
                     Image::Plain if link.plain => {}
                     Image::Plain => continue,
