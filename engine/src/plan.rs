@@ -175,6 +175,8 @@ pub(crate) struct Plans {
     rules: Vec<Rule>,
     /// The classes of edges into groups, by subject type and kind.
     groups: Vec<GroupClass>,
+    /// By number of a kind: a kind that has it, and the places in `groups` that are about that one.
+    groups_by_kind: Vec<Option<(TypeId, Kind, std::ops::Range<usize>)>>,
     nesting: Vec<NestingClass>,
     links: Links,
 }
@@ -239,6 +241,17 @@ impl Plans {
         let begin = self.groups.partition_point(|group| key(group) < (subject_type, kind));
         let rest = self.groups.get(begin..).unwrap_or_default();
         rest.get(..rest.partition_point(|group| key(group) == (subject_type, kind))).unwrap_or_default()
+    }
+
+    /// [`Plans::groups_of`] for a kind whose number is known. O(1), unless kinds share the number.
+    #[inline]
+    pub(crate) fn groups_of_kind(&self, (subject_type, kind, id): (TypeId, Kind, KindId)) -> &[GroupClass] {
+        match self.groups_by_kind.get(id.0 as usize) {
+            Some(Some((known_type, known, places))) if (*known_type, *known) == (subject_type, kind) => {
+                self.groups.get(places.clone()).unwrap_or_default()
+            }
+            Some(_) | None => self.groups_of(subject_type, kind),
+        }
     }
 
     /// The classes of edges from groups into groups, in order.

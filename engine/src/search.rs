@@ -169,7 +169,7 @@ impl<'a> Evaluator<'a> {
 
     #[inline]
     fn ask_counted(&self, question: &Question<'_>) -> Result<(Decision, u64), EvalError> {
-        self.decided(question, self.named(question).map(|named| self.search(&named, None)))
+        self.decided(question, self.named(question).map(|named| self.search(&named, question, None)))
     }
 
     /// The decision that a search came to, or that of the circuit; `None`: the schema has not all of the question's names, which the
@@ -211,19 +211,19 @@ impl<'a> Evaluator<'a> {
 
     /// What the names of a question mean; `None`: the schema has not all of them.
     #[inline]
-    fn named<'q>(&self, question: &Question<'q>) -> Option<Named<'q>> {
+    fn named(&self, question: &Question<'_>) -> Option<Named> {
         let plans = &self.prepared.plans;
         let (object_type, plan) = plans.find(question.object_type, question.relation)?;
         let subject = plans.find_kind(question.subject_type, question.kind_name())?;
-        let ends = [(object_type, question.object_id), (subject.type_id, question.subject_id)];
-        Some(Named { plan, subject, ends })
+        Some(Named { object_type, plan, subject })
     }
 
     /// What the search finds, whose nodes may have been found before.
     #[inline]
-    fn search(&self, named: &Named<'_>, found: Option<[Option<Placed>; 2]>) -> Result<(Tri, u64), EvalError> {
+    fn search(&self, named: &Named, question: &Question<'_>, found: Option<[Option<Placed>; 2]>) -> Result<(Tri, u64), EvalError> {
         let Prepared { plans, schema, state, indexed } = self.prepared;
-        let Named { plan, subject: AskedKind { type_id, kind, kind_id }, ends } = *named;
+        let Named { plan, subject: AskedKind { type_id, kind, kind_id }, .. } = *named;
+        let ends = named.ends(question);
         let mut sight = Sight::new(state.graph(), self.extra.as_deref());
         let (node, subject) = match found {
             None => sight.both(ends),
@@ -243,11 +243,18 @@ impl<'a> Evaluator<'a> {
 
 /// What the names of a question mean in a schema.
 #[derive(Clone, Copy)]
-struct Named<'q> {
+struct Named {
+    object_type: TypeId,
     plan: PlanId,
     subject: AskedKind,
+}
+
+impl Named {
     /// Types and ids of the object and the subject.
-    ends: [(TypeId, &'q str); 2],
+    #[inline]
+    const fn ends<'q>(&self, question: &Question<'q>) -> [(TypeId, &'q str); 2] {
+        [(self.object_type, question.object_id), (self.subject.type_id, question.subject_id)]
+    }
 }
 
 #[cfg(test)]

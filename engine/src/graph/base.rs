@@ -31,6 +31,9 @@ pub(crate) struct Base {
 /// How many names are looked for at once: about as much as a core can have under way.
 pub(crate) const AT_ONCE: usize = 32;
 
+/// So many words behind its name a record's edges are, more often than not.
+const BEHIND: usize = 8;
+
 /// How far the search for a name has got: to the node that has it, nearly always, if any has.
 #[derive(Clone, Copy, Default)]
 struct Guess<'b> {
@@ -129,7 +132,7 @@ impl Base {
     /// The nodes of some names. O(names): each step is taken for many of them before the next, so that what has to be fetched for one
     /// is fetched while that for the others is under way.
     pub(crate) fn find_all(&self, names: &[(TypeId, &str)]) -> SmallVec<[Option<Placed>; AT_ONCE]> {
-        let (mut found, mut guesses) = (SmallVec::new(), [Guess::default(); AT_ONCE]);
+        let (mut found, mut guesses) = (SmallVec::with_capacity(names.len()), [Guess::default(); AT_ONCE]);
         for names in names.chunks(AT_ONCE) {
             for (guess, (type_id, id)) in guesses.iter_mut().zip(names) {
                 guess.hash = hash(self.names.seed, *type_id, id.as_bytes());
@@ -140,8 +143,11 @@ impl Base {
             for (guess, (_, id)) in guesses.iter_mut().zip(names) {
                 guess.begin = guess.entry.and_then(|entry| self.begin(entry));
                 guess.first = guess.begin.and_then(|(segment, begin)| segment.first(begin));
-                // A name may end in another cache line than it begins in.
-                black_box(guess.begin.and_then(|(segment, begin)| segment.records.get(begin as usize + id.len().div_ceil(4))));
+                // A name may end in another cache line than it begins in, and what comes behind it in a third.
+                let behind = id.len().div_ceil(4);
+                for word in [behind, behind + BEHIND] {
+                    black_box(guess.begin.and_then(|(segment, begin)| segment.records.get(begin as usize + word)));
+                }
             }
             for (Guess { hash, entry, begin, first }, (type_id, id)) in guesses.iter().zip(names) {
                 let guess = entry.zip(*begin).zip(*first).map(|(((node, _), (segment, begin)), first)| (node, segment, begin, first));

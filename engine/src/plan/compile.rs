@@ -200,6 +200,15 @@ impl<'a> Compiler<'a> {
         nesting.sort_unstable();
         self.plans.nesting = nesting;
         self.plans.groups.sort_unstable_by_key(|group| (group.subject_type, group.kind, group.class));
+        let kinds: BTreeMap<_, _> = self.plans.kinds.iter().map(|(kind, id)| (*kind, *id)).collect();
+        self.plans.groups_by_kind = vec![None; kinds.len().min(KindId::MAX as usize)];
+        for ((type_id, kind), id) in kinds {
+            let begin = self.plans.groups.partition_point(|group| (group.subject_type, group.kind) < (type_id, kind));
+            let end = begin + self.plans.groups_of(type_id, kind).len();
+            if let Some(place) = self.plans.groups_by_kind.get_mut(id.0 as usize) {
+                *place = Some((type_id, kind, begin..end));
+            }
+        }
     }
 
     /// The usersets that the schema's relations take as subjects.

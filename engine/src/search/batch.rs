@@ -7,13 +7,15 @@
 use std::hint::black_box;
 
 use dhow_schema::value::Context;
+use smallvec::SmallVec;
 
 use super::sight::Sight;
 use super::{Evaluator, Named, Question};
 use crate::eval::{Decision, EvalError, Limits};
-use crate::graph::base::Placed;
+use crate::graph::base::{AT_ONCE, Placed};
 use crate::graph::ids::{Direction, NodeId, TypeId};
 use crate::graph::nesting::group;
+use crate::plan::AskedKind;
 use crate::plan::simple::Way;
 
 /// So many edges of a run are fetched for; what has more takes its time anyway.
@@ -22,13 +24,14 @@ const FEW: usize = 2;
 /// Questions of one evaluator, in their order. [`Evaluator::batch`].
 pub struct Batch<'e, 'a, 'q> {
     evaluator: &'e Evaluator<'a>,
-    questions: Vec<(Question<'q>, Option<Known<'q>>)>,
+    asked: Vec<Asked<'q>>,
 }
 
-/// What is known of a question before it is decided.
+/// A question, and what is known of it before it is decided.
 #[derive(Clone, Copy)]
-struct Known<'q> {
-    named: Named<'q>,
+struct Asked<'q> {
+    question: Question<'q>,
+    named: Option<Named>,
     nodes: [Option<Placed>; 2],
 }
 
@@ -53,55 +56,53 @@ impl<'a> Evaluator<'a> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn batch<'e, 'q>(&'e self, questions: impl IntoIterator<Item = Question<'q>>) -> Batch<'e, 'a, 'q> {
-        let mut questions: Vec<_> = questions.into_iter().map(|question| (question, None)).collect();
+        let known = |question| Asked { question, named: self.named(&question), nodes: [None; 2] };
+        let mut asked: Vec<Asked<'q>> = questions.into_iter().map(known).collect();
         let sight = Sight::new(self.prepared.state.graph(), self.extra.as_deref());
-        let named: Vec<Option<Named<'q>>> = questions.iter().map(|(question, _)| self.named(question)).collect();
-        let names: Vec<(TypeId, &str)> = named.iter().flatten().flat_map(|named| named.ends).collect();
-        let nodes = sight.graph.find_all(&names);
-        let (nodes, _) = nodes.as_chunks();
-        let mut nodes = nodes.iter();
-        for ((_, known), named) in questions.iter_mut().zip(named) {
-            let Some(named) = named else { continue };
-            let Some(nodes) = nodes.next() else { break };
-            *known = Some(Known { named, nodes: *nodes });
+        for some in asked.chunks_mut(AT_ONCE / 2) {
+            let names: SmallVec<[(TypeId, &str); AT_ONCE]> =
+                some.iter().filter_map(|asked| Some(asked.named?.ends(&asked.question))).flatten().collect();
+            let found = sight.graph.find_all(&names);
+            let (found, _) = found.as_chunks();
+            for (asked, nodes) in some.iter_mut().filter(|asked| asked.named.is_some()).zip(found) {
+                asked.nodes = *nodes;
+            }
         }
-        let known = || questions.iter().filter_map(|(_, known)| known.as_ref());
-        known().for_each(|known| self.fetch(&sight, known));
-        known().for_each(|known| self.fetch_lists(&sight, known));
-        Batch { evaluator: self, questions }
+        asked.iter().for_each(|asked| self.fetch(&sight, asked));
+        asked.iter().for_each(|asked| self.fetch_lists(&sight, asked));
+        Batch { evaluator: self, asked }
     }
 
     /// Begins to fetch what the edges of a question's nodes lead to.
     #[inline]
-    fn fetch(&self, sight: &Sight<'_>, known: &Known<'_>) {
-        let Known { named, nodes: [object, _] } = known;
-        let plans = &self.prepared.plans;
-        if let (Some(simple), Some(record)) =
-            (plans.simple(named.plan, named.subject.kind_id), object.and_then(|object| sight.placed(object)))
-        {
-            for run in record.runs(Direction::Forward) {
-                for step in simple.steps.iter().filter(|step| step.class == run.class) {
-                    if let Way::On(plan) = step.way {
-                        run.ends.iter().take(FEW).for_each(|node| sight.graph.fetch_inherited(plan.0, NodeId(*node)));
-                    }
+    fn fetch(&self, sight: &Sight<'_>, asked: &Asked<'_>) {
+        let [object, _] = asked.nodes;
+        let (Some(named), Some(record)) = (&asked.named, object.and_then(|object| sight.placed(object))) else { return };
+        let Some(simple) = self.prepared.plans.simple(named.plan, named.subject.kind_id) else { return };
+        for run in record.runs(Direction::Forward) {
+            for step in simple.steps.iter().filter(|step| step.class == run.class) {
+                if let Way::On(plan) = step.way {
+                    run.ends.iter().take(FEW).for_each(|node| sight.graph.fetch_inherited(plan.0, NodeId(*node)));
                 }
             }
         }
-        self.each_group(sight, known, |found| sight.graph.nesting().fetch(found));
+        self.each_group(sight, asked, |found| sight.graph.nesting().fetch(found));
     }
 
     /// Begins to fetch what the subject's groups are nested in.
     #[inline]
-    fn fetch_lists(&self, sight: &Sight<'_>, known: &Known<'_>) {
-        self.each_group(sight, known, |found| {
+    fn fetch_lists(&self, sight: &Sight<'_>, asked: &Asked<'_>) {
+        self.each_group(sight, asked, |found| {
             black_box(sight.graph.nesting().first_ancestor(found));
         });
     }
 
     /// The first few groups that have the subject as a member.
     #[inline]
-    fn each_group(&self, sight: &Sight<'_>, Known { named, nodes: [_, subject] }: &Known<'_>, visit: impl Fn([u32; 2])) {
-        let classes = self.prepared.plans.groups_of(named.subject.type_id, named.subject.kind);
+    fn each_group(&self, sight: &Sight<'_>, asked: &Asked<'_>, visit: impl Fn([u32; 2])) {
+        let [_, subject] = asked.nodes;
+        let Some(AskedKind { type_id, kind, kind_id }) = asked.named.map(|named| named.subject) else { return };
+        let classes = self.prepared.plans.groups_of_kind((type_id, kind, kind_id));
         let Some(record) = subject.and_then(|subject| sight.placed(subject)).filter(|_| !classes.is_empty()) else { return };
         for run in record.runs(Direction::Backward) {
             for class in classes.iter().filter(|class| class.class == run.class) {
@@ -115,13 +116,13 @@ impl Batch<'_, '_, '_> {
     /// How many questions there are.
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.questions.len()
+        self.asked.len()
     }
 
     /// Whether there is no question.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.questions.is_empty()
+        self.asked.is_empty()
     }
 
     /// Decides the question at a place; `None`: there are not so many. As [`Evaluator::ask`], with its errors.
@@ -134,9 +135,9 @@ impl Batch<'_, '_, '_> {
     /// The same with another request context and other limits, and the steps that it took.
     #[must_use]
     pub fn decide_with(&self, place: usize, context: &Context, limits: Limits<'_>) -> Option<Result<(Decision, u64), EvalError>> {
-        let (question, known) = self.questions.get(place)?;
+        let Asked { question, named, nodes } = self.asked.get(place)?;
         let evaluator = self.evaluator.clone().with_context(context).with_limits(limits);
-        Some(evaluator.decided(question, known.map(|known| evaluator.search(&known.named, Some(known.nodes)))))
+        Some(evaluator.decided(question, named.map(|named| evaluator.search(&named, question, Some(*nodes)))))
     }
 }
 

@@ -164,11 +164,12 @@ impl<'a> Members<'a> {
     }
 
     fn up(&mut self, world: &World<'_>, looks: &mut Looks<'_>, node: NodeId, kind: Kind) -> Result<(), Stopped> {
-        let type_id = match kind {
-            Kind::Userset(_) if node != world.asked.node => world.sight.type_of(node),
-            Kind::Userset(_) | Kind::Object | Kind::Wildcard => Some(world.asked.type_id),
+        let (plans, asked) = (world.plans, world.asked);
+        let classes = match kind {
+            kind if kind == asked.kind && node == asked.node => plans.groups_of_kind((asked.type_id, kind, asked.kind_id)),
+            Kind::Userset(_) if node != asked.node => world.sight.type_of(node).map_or(&[][..], |type_id| plans.groups_of(type_id, kind)),
+            Kind::Userset(_) | Kind::Object | Kind::Wildcard => plans.groups_of(asked.type_id, kind),
         };
-        let classes = type_id.map_or(&[][..], |type_id| world.plans.groups_of(type_id, kind));
         if classes.is_empty() {
             return Ok(());
         }
