@@ -82,7 +82,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         let explanation = evaluator.explain(&question.parse()?)?;
         println!("\n{question}: {:?}", explanation.decision);
         for step in &explanation.steps {
-            println!("{}{:<4} {step}", "  ".repeat(step.depth + 1), step.verdict.to_string());
+            let provenance = step.evidence().map(|evidence| format!(" ({})", evidence.provenance)).unwrap_or_default();
+            println!("{}{:<4} {step}{provenance}", "  ".repeat(step.depth + 1), step.verdict.to_string());
         }
         for miss in &explanation.nearest_misses {
             println!("  what came closest: {miss}");

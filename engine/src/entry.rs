@@ -332,36 +332,77 @@ impl Entry {
     /// # Errors
     /// When the bytes are too many, of another version, cut, changed, or hold what is not valid.
     pub fn decode(bytes: &[u8]) -> Result<Self, EntryError> {
-        if bytes.len() > MAX_ENTRY_BYTES {
-            return Err(EntryError::TooLarge { bytes: bytes.len() });
-        }
-        let (content, sum) = bytes
-            .len()
-            .checked_sub(CHECKSUM_BYTES)
-            .and_then(|end| bytes.split_at_checked(end))
-            .ok_or(EntryError::Corrupt { reason: "too short" })?;
-        let (version, fields) = content.split_first().ok_or(EntryError::Corrupt { reason: "too short" })?;
-        if *version != ENTRY_VERSION {
-            return Err(EntryError::Version { found: *version });
-        }
-        if checksum(content) != sum {
-            return Err(EntryError::Corrupt { reason: "the checksum differs" });
-        }
-        let entry = Self::try_from_slice(fields).map_err(|_| EntryError::Corrupt { reason: "a field is not valid" })?;
+        let entry = Self::try_from_slice(fields(bytes)?).map_err(|_| INVALID_FIELD)?;
         entry.check()?;
         Ok(entry)
     }
 
     fn check(&self) -> Result<(), EntryError> {
-        if self.actor.len() > MAX_ENTRY_LABEL_BYTES || self.request_id.len() > MAX_ENTRY_LABEL_BYTES {
-            return Err(EntryError::LabelTooLong);
-        }
+        check_labels(&self.actor, &self.request_id)?;
         match &self.body {
             Body::Changes(changes) if changes.len() > MAX_ENTRY_CHANGES => Err(EntryError::TooManyChanges { changes: changes.len() }),
             Body::Changes(changes) if !changes.is_sorted_by(|a, b| a.key() < b.key()) => Err(EntryError::ChangeOrder),
             Body::Changes(_) | Body::Schema(_) => Ok(()),
         }
     }
+}
+
+/// Who wrote an entry, and when: the entry without what it does.
+#[derive(Debug, Clone, PartialEq, Eq, BorshDeserialize)]
+pub struct EntryLabel {
+    /// Whose history.
+    pub store: StoreId,
+    /// The entry's number.
+    pub revision: u64,
+    /// When it was committed.
+    pub time: Timestamp,
+    /// Who wrote it.
+    pub actor: String,
+    /// The write request that it answers.
+    pub request_id: String,
+}
+
+impl EntryLabel {
+    /// The label of the entry with these bytes. The checksum says that all of them are an entry's; what is behind the label is not
+    /// read, and takes no memory. O(bytes).
+    ///
+    /// # Errors
+    /// When the bytes are too many, of another version, cut or changed, or the label is not valid.
+    pub fn decode(bytes: &[u8]) -> Result<Self, EntryError> {
+        // An entry begins with these fields, in this order.
+        let label = Self::deserialize(&mut fields(bytes)?).map_err(|_| INVALID_FIELD)?;
+        check_labels(&label.actor, &label.request_id)?;
+        Ok(label)
+    }
+}
+
+const INVALID_FIELD: EntryError = EntryError::Corrupt { reason: "a field is not valid" };
+
+/// The fields of the entry with these bytes, its frame taken off and verified.
+fn fields(bytes: &[u8]) -> Result<&[u8], EntryError> {
+    if bytes.len() > MAX_ENTRY_BYTES {
+        return Err(EntryError::TooLarge { bytes: bytes.len() });
+    }
+    let (content, sum) = bytes
+        .len()
+        .checked_sub(CHECKSUM_BYTES)
+        .and_then(|end| bytes.split_at_checked(end))
+        .ok_or(EntryError::Corrupt { reason: "too short" })?;
+    let (version, fields) = content.split_first().ok_or(EntryError::Corrupt { reason: "too short" })?;
+    if *version != ENTRY_VERSION {
+        return Err(EntryError::Version { found: *version });
+    }
+    if checksum(content) != sum {
+        return Err(EntryError::Corrupt { reason: "the checksum differs" });
+    }
+    Ok(fields)
+}
+
+fn check_labels(actor: &str, request_id: &str) -> Result<(), EntryError> {
+    if actor.len() > MAX_ENTRY_LABEL_BYTES || request_id.len() > MAX_ENTRY_LABEL_BYTES {
+        return Err(EntryError::LabelTooLong);
+    }
+    Ok(())
 }
 
 /// The first 8 bytes of the hash of `content`.

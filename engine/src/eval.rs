@@ -13,6 +13,7 @@ pub use explain::{CaveatStep, Explanation, NearMiss, Step, Verdict, What};
 pub(crate) use lists::is_excluded;
 pub use lists::{Exclusion, ListedObject, ListedPermission, ListedSubject, Page, PageRequest};
 pub use meter::Stopped;
+pub use provenance::{Evidence, Provenance};
 pub use view::{Edges, GraphView, Overlay};
 
 mod build;
@@ -22,6 +23,7 @@ mod expand;
 mod explain;
 mod lists;
 mod meter;
+mod provenance;
 mod tree;
 mod view;
 

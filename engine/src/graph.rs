@@ -12,9 +12,11 @@ use std::sync::Arc;
 use imbl::{OrdMap, Vector};
 
 use base::Base;
+use damage::DamagedPart;
 use ids::{ClassId, Direction, NodeId, TypeId};
+use inherited::Inheritance;
 use names::NameIndex;
-use nesting::Nesting;
+use nesting::{Changed, Nesting};
 use nodes::{NodeName, Place};
 use overlay::{Edge, Overlay};
 use qualifier::Qualifier;
@@ -25,9 +27,12 @@ use crate::tuple::{Id, ObjectRef, Subject, Tuple, TupleKey};
 
 pub(crate) mod base;
 pub(crate) mod build;
+pub(crate) mod damage;
+mod dead;
 mod filter;
 pub(crate) mod groups;
 pub(crate) mod ids;
+pub(crate) mod inherited;
 mod names;
 pub(crate) mod nesting;
 mod nodes;
@@ -57,11 +62,18 @@ pub(crate) struct Core {
     /// The nodes behind those of the base, by number.
     new_names: Vector<NodeName>,
     new_nodes: OrdMap<NodeName, NodeId>,
+    /// The names of nodes that the base takes for dead and that are not, or no more.
+    reborn: OrdMap<NodeId, NodeName>,
+    /// How many of the base's dead nodes were looked at for a free number.
+    taken: usize,
     nesting: Arc<Nesting>,
-    /// The groups whose own nesting changed within the window or since the index was built, with the last such revision.
-    nested_anew: OrdMap<NodeId, u64>,
+    /// The groups whose own nesting changed within the window or since the index was built.
+    nested_anew: OrdMap<NodeId, Changed>,
     /// How often nesting changed since the index was built.
     nesting_notes: usize,
+    inheritance: Arc<Inheritance>,
+    /// The nodes whose edges the index of inheritance is about and that changed within the window or since it was built.
+    inherits_anew: inherited::Changed,
 }
 
 /// Where a list of nodes begins.
@@ -82,7 +94,7 @@ pub(crate) struct OutOfNumbers;
 /// Why a graph does not change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ChangeError {
-    /// The edge is not what it should be before the change.
+    /// The edge is not what it should be before the change, or cannot be read, which is noted.
     Image,
     /// There are no more numbers.
     OutOfNumbers,
@@ -154,7 +166,8 @@ impl Graph {
         let before = core.overlay.memory_mut().code(before);
         let after = core.overlay.memory_mut().code(new.map(|tuple| Qualifier::of(tuple).map(Arc::new)));
         core.overlay.change(edge, before, revision, after);
-        core.note_nesting(edge.class, edge.other, revision);
+        self.note_nesting(edge, before, after, revision);
+        Arc::make_mut(&mut self.core).note_inheritance(edge.class, edge.node, revision);
         Ok(())
     }
 
@@ -178,12 +191,13 @@ impl Graph {
         let after = core.overlay.memory_mut().code(after);
         let before = core.overlay.memory_mut().code(old.map(|tuple| Qualifier::of(tuple).map(Arc::new)));
         core.overlay.change_before(edge, before, revision, after, core.base.revision);
-        core.note_nesting(edge.class, edge.other, revision);
+        self.note_nesting(edge, before, after, revision);
+        Arc::make_mut(&mut self.core).note_inheritance(edge.class, edge.node, revision);
         Ok(())
     }
 
-    /// The qualifier of an edge with this image, if it has one; `None`: it has one that cannot be read, so that the edge must never
-    /// pass for one without.
+    /// The qualifier of an edge with this image, if it has one; `None`: it has one that cannot be read, which is noted: the edge must
+    /// never pass for one without.
     fn read_qualifier(&self, object: NodeId, class: ClassId, subject: NodeId, image: Image) -> Option<Option<Arc<Qualifier>>> {
         match (image, self.qualifier(object, class, subject, image)) {
             (Image::Plain, _) => Some(None),
@@ -215,7 +229,10 @@ impl Graph {
     /// The key of an edge.
     fn key(&self, object: NodeId, class: ClassId, subject: NodeId) -> Option<TupleKey> {
         let vocabulary = &self.core.vocabulary;
-        let class = vocabulary.class(class)?;
+        let Some(class) = vocabulary.class(class) else {
+            self.note(DamagedPart::Relation, Some(object), None);
+            return None;
+        };
         let (object, subject) = (self.object(object)?, self.object(subject)?);
         let subject = match class.kind {
             vocabulary::Kind::Object => Subject::object(subject),
@@ -228,7 +245,11 @@ impl Graph {
     /// The object of a node.
     pub(crate) fn object(&self, node: NodeId) -> Option<ObjectRef> {
         let (type_id, id) = self.name(node)?;
-        Some(ObjectRef::from_valid(self.core.vocabulary.type_name(type_id)?.clone(), Id::from(id)))
+        let Some(type_name) = self.core.vocabulary.type_name(type_id) else {
+            self.note(DamagedPart::Name, Some(node), None);
+            return None;
+        };
+        Some(ObjectRef::from_valid(type_name.clone(), Id::from(id)))
     }
 
     /// The nodes of a type from a place on, in the order of ids. O(log nodes + found).
@@ -248,7 +269,7 @@ impl Graph {
     /// Where a node stands among all of its type, by id: of two nodes with the same place, neither of which is in the base's order, the ids
     /// decide. O(1), or O(log nodes) for a new node.
     pub(crate) fn rank(&self, node: NodeId) -> u64 {
-        if let Some(rank) = self.core.base.ranks.get(node.0 as usize) {
+        if let Some(rank) = self.core.base.rank(node) {
             return u64::from(rank) * 2 + 1;
         }
         self.name(node).map_or(0, |(type_id, id)| self.rank_of_name(type_id, id))
@@ -266,9 +287,10 @@ impl Graph {
             segment.add_to(&mut accounts);
         }
         accounts.names_bytes += 4 * (self.core.base.names.buckets.len() + self.core.base.order.len() + self.core.base.ranks.len());
-        let names: usize = self.core.new_names.iter().map(|name| 2 * name.id.len() + 120).sum();
-        accounts.groups_bytes = self.core.nesting.bytes();
-        accounts.overlay_bytes = self.core.overlay.bytes() + names;
+        let names: usize = self.core.new_names.iter().chain(self.core.reborn.values()).map(|name| 2 * name.id.len() + 120).sum();
+        accounts.groups_bytes = self.nesting_bytes();
+        accounts.inherited_bytes = self.core.inheritance.bytes();
+        accounts.overlay_bytes = self.core.overlay.bytes() + self.core.inherits_anew.bytes() + names;
         accounts
     }
 }
@@ -317,10 +339,16 @@ impl Core {
         if let Some(known) = self.find(type_id, id) {
             return Ok(known);
         }
-        let number = u64::from(self.base.nodes()) + self.new_names.len() as u64;
-        let node = u32::try_from(number).ok().map(NodeId).filter(|node| !node.is_of_request()).ok_or(OutOfNumbers)?;
         let name = NodeName { type_id, id: id.clone() };
-        self.new_names.push_back(name.clone());
+        let node = if let Some(free) = self.take_free() {
+            self.reborn.insert(free, name.clone());
+            free
+        } else {
+            let number = u64::from(self.base.nodes()) + self.new_names.len() as u64;
+            let node = u32::try_from(number).ok().map(NodeId).filter(|node| !node.is_of_request()).ok_or(OutOfNumbers)?;
+            self.new_names.push_back(name.clone());
+            node
+        };
         self.new_nodes.insert(name, node);
         Ok(node)
     }

@@ -12,16 +12,20 @@ use std::collections::HashMap;
 use dhow_schema::ir::Name;
 
 use crate::graph::ids::{ClassId, RelationId, TypeId};
+use crate::graph::inherited::Links;
 use crate::graph::nesting::NestingClass;
 use crate::graph::vocabulary::Kind;
 use names::Pairs;
+use simple::Simple;
 
 pub(crate) use compile::compile;
 
 mod compile;
 pub(crate) mod inverse;
+mod linked;
 mod names;
 mod order;
+pub(crate) mod simple;
 
 /// A plan, by its place among a schema's plans.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -91,7 +95,7 @@ impl Reach {
 
 /// A kind of subject, by its place among those that a schema's questions can be about. In a schema of very many kinds some share a
 /// number: a plan then seems to reach more than it does, which costs time and changes no answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct KindId(u32);
 
 impl KindId {
@@ -114,6 +118,8 @@ pub(crate) struct Plan {
     ops: Vec<(Op, Reach)>,
     /// By kind of subject: the places in `ops` of those that can reach it. Empty if that would be too many lists.
     by_kind: Vec<Box<[u32]>>,
+    /// By kind of subject, where `by_kind` is.
+    simple: Vec<Option<Simple>>,
     /// What the whole can reach.
     pub(crate) reach: Reach,
     /// Whether only a circuit can tell, also because there is no plan.
@@ -134,6 +140,8 @@ impl Plan {
 /// Which edges of a class count.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Rule {
+    /// What their subjects are.
+    kind: Option<Kind>,
     /// Those without caveat and expiry.
     pub(crate) plain: bool,
     /// Those with these caveats, and whether with an expiry.
@@ -168,6 +176,7 @@ pub(crate) struct Plans {
     /// The classes of edges into groups, by subject type and kind.
     groups: Vec<GroupClass>,
     nesting: Vec<NestingClass>,
+    links: Links,
 }
 
 impl Plans {
@@ -201,10 +210,27 @@ impl Plans {
         self.plans.get(id.0 as usize)
     }
 
+    /// What a plan is for a kind of object as subject, if it is simple.
+    #[inline]
+    pub(crate) fn simple(&self, id: PlanId, kind: KindId) -> Option<&Simple> {
+        self.plan(id)?.simple.get(kind.0 as usize)?.as_ref()
+    }
+
     /// Which edges of a class count.
     #[inline]
     pub(crate) fn rule(&self, class: ClassId) -> Option<&Rule> {
         self.rules.get(class.0 as usize)
+    }
+
+    /// Whether edges of a class name subjects of this kind.
+    #[inline]
+    pub(crate) fn names(&self, class: ClassId, kind: Kind) -> bool {
+        self.rule(class).is_some_and(|rule| rule.kind == Some(kind))
+    }
+
+    /// What arrows lead along.
+    pub(crate) const fn links(&self) -> &Links {
+        &self.links
     }
 
     /// The classes of edges from this kind of subject into groups.

@@ -16,17 +16,24 @@ use std::sync::Arc;
 use dhow_schema::ir::Schema;
 use dhow_schema::value::Context;
 
-use crate::eval::{Decision, EvalError, Evaluator as Circuit, GraphView, Limits, Overlay};
+use crate::eval::{Decision, EvalError, Evaluator as Circuit, GraphView, Limits, Overlay, Stopped};
+use crate::graph::base::Placed;
+use crate::graph::ids::TypeId;
 use crate::graph::vocabulary::Kind;
-use crate::plan::{AskedKind, Plans, compile};
+use crate::plan::{AskedKind, PlanId, Plans, compile};
 use crate::state::{FoldError, State};
 use crate::time::Timestamp;
 use crate::tuple::{Tuple, TupleKey};
+pub use batch::Batch;
+use extra::Extra;
 pub use question::Question;
-use sight::{Extra, Sight};
+use sight::Sight;
 use walk::Walk;
-use world::{Asked, Tri, World};
+use world::{Asked, Indexed, Tri, World};
 
+mod batch;
+mod extra;
+mod glance;
 mod lists;
 mod members;
 mod question;
@@ -40,6 +47,7 @@ pub struct Prepared {
     state: State,
     schema: Arc<Schema>,
     plans: Arc<Plans>,
+    indexed: Indexed,
 }
 
 impl Prepared {
@@ -52,12 +60,13 @@ impl Prepared {
         let revision = state.revision();
         state.learn(&schema).ok_or(FoldError::TooManyNames { revision })?;
         let plans = Arc::new(compile(&schema, state.graph().vocabulary()));
-        state.index_groups(&plans);
-        Ok(Self { state, schema, plans })
+        state.index(&plans);
+        Ok(Self::of_parts(state, schema, plans))
     }
 
-    pub(crate) const fn of_parts(state: State, schema: Arc<Schema>, plans: Arc<Plans>) -> Self {
-        Self { state, schema, plans }
+    pub(crate) fn of_parts(state: State, schema: Arc<Schema>, plans: Arc<Plans>) -> Self {
+        let indexed = Indexed::of(state.graph(), &plans);
+        Self { state, schema, plans, indexed }
     }
 
     /// The state.
@@ -104,7 +113,7 @@ pub struct Evaluator<'a> {
     time: Timestamp,
     context: &'a Context,
     contextual: &'a [Tuple],
-    extra: Option<Arc<Extra>>,
+    extra: Option<Arc<Extra<'a>>>,
     limits: Limits<'a>,
 }
 
@@ -136,8 +145,8 @@ impl<'a> Evaluator<'a> {
     /// A userset contains itself. The subject `user:*` stands for a user that no tuple names.
     ///
     /// # Errors
-    /// Names that the schema does not have, a used-up budget, a passed deadline, or a caveat without an answer that could still change
-    /// the decision.
+    /// Names that the schema does not have, a used-up budget, a passed deadline, a caveat without an answer that could still change
+    /// the decision, or memory that cannot be read.
     pub fn check(&self, question: &TupleKey) -> Result<Decision, EvalError> {
         self.check_counted(question).map(|(decision, _)| decision)
     }
@@ -158,10 +167,18 @@ impl<'a> Evaluator<'a> {
         self.ask_counted(question).map(|(decision, _)| decision)
     }
 
+    #[inline]
     fn ask_counted(&self, question: &Question<'_>) -> Result<(Decision, u64), EvalError> {
-        let (answer, steps) = match self.search(question) {
+        self.decided(question, self.named(question).map(|named| self.search(&named, None)))
+    }
+
+    /// The decision that a search came to, or that of the circuit; `None`: the schema has not all of the question's names, which the
+    /// circuit complains of.
+    #[inline]
+    fn decided(&self, question: &Question<'_>, found: Option<Result<(Tri, u64), EvalError>>) -> Result<(Decision, u64), EvalError> {
+        let (answer, steps) = match found {
             None => (Tri::NotHere, 0),
-            Some(found) => found?,
+            Some(found) => self.answered(found)?,
         };
         match answer {
             Tri::Yes => Ok((Decision::Allowed, steps)),
@@ -171,6 +188,13 @@ impl<'a> Evaluator<'a> {
                 self.by_circuit(self.limits, |circuit| circuit.check_counted(&key).map(|(decision, more)| (decision, steps + more)))
             }
         }
+    }
+
+    /// What was found, unless memory that cannot be read was met: then it is no answer.
+    #[inline]
+    fn answered<T>(&self, found: Result<T, EvalError>) -> Result<T, EvalError> {
+        self.prepared.state.intact()?;
+        found
     }
 
     /// Asks the circuit's evaluator, which sees what this one sees.
@@ -185,18 +209,45 @@ impl<'a> Evaluator<'a> {
         ask(&Circuit::new(&self.prepared.schema, view, self.time, self.context).with_limits(limits))
     }
 
-    /// What the search finds; `None`: the schema has not all of the question's names, which the circuit complains of.
-    fn search(&self, question: &Question<'_>) -> Option<Result<(Tri, u64), EvalError>> {
-        let Prepared { plans, schema, state } = self.prepared;
+    /// What the names of a question mean; `None`: the schema has not all of them.
+    #[inline]
+    fn named<'q>(&self, question: &Question<'q>) -> Option<Named<'q>> {
+        let plans = &self.prepared.plans;
         let (object_type, plan) = plans.find(question.object_type, question.relation)?;
-        let AskedKind { type_id, kind, kind_id } = plans.find_kind(question.subject_type, question.kind_name())?;
-        let sight = Sight::new(state.graph(), self.extra.as_deref());
-        let (node, subject) = sight.both((object_type, question.object_id), (type_id, question.subject_id));
+        let subject = plans.find_kind(question.subject_type, question.kind_name())?;
+        let ends = [(object_type, question.object_id), (subject.type_id, question.subject_id)];
+        Some(Named { plan, subject, ends })
+    }
+
+    /// What the search finds, whose nodes may have been found before.
+    #[inline]
+    fn search(&self, named: &Named<'_>, found: Option<[Option<Placed>; 2]>) -> Result<(Tri, u64), EvalError> {
+        let Prepared { plans, schema, state, indexed } = self.prepared;
+        let Named { plan, subject: AskedKind { type_id, kind, kind_id }, ends } = *named;
+        let mut sight = Sight::new(state.graph(), self.extra.as_deref());
+        let (node, subject) = match found {
+            None => sight.both(ends),
+            Some(found) => sight.meet(ends, found),
+        };
         let wildcard = if kind == Kind::Object && plans.has_wildcard(type_id) { sight.find(type_id, "*") } else { None };
         let asked = Asked { node: subject, type_id, kind, kind_id, wildcard };
-        let world = World::new(sight, plans, schema, asked, (self.time, self.context));
-        Some(Walk::new(world, self.limits).search(plan, node, 0).map_err(EvalError::Stopped))
+        let world = World::new(sight, plans, schema, asked, (self.time, self.context), *indexed);
+        let found = match Walk::glancing(world, self.limits).search(plan, node, 0) {
+            // A glance is charged more than what it spares, and a request must not end for that.
+            Err(Stopped::Budget { .. }) => Walk::new(world, self.limits).search(plan, node, 0),
+            found => found,
+        };
+        found.map_err(EvalError::Stopped)
     }
+}
+
+/// What the names of a question mean in a schema.
+#[derive(Clone, Copy)]
+struct Named<'q> {
+    plan: PlanId,
+    subject: AskedKind,
+    /// Types and ids of the object and the subject.
+    ends: [(TypeId, &'q str); 2],
 }
 
 #[cfg(test)]

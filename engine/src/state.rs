@@ -25,12 +25,14 @@ use crate::time::Timestamp;
 use crate::tuple::{Tuple, TupleKey};
 
 pub use accounts::Accounts;
+pub use damaged::{DamagedPart, MemoryDamaged};
 pub use error::{FoldError, PrepareError, SchemaLookupError};
 pub use rebuild::{Part, Rebuild};
 use schemas::KeptSchema;
 pub use shapes::{Shape, ShapeCounts};
 
 mod accounts;
+mod damaged;
 mod error;
 mod rebuild;
 mod scan;
@@ -140,10 +142,13 @@ impl State {
         self.graph.learn(|vocabulary| vocabulary.learn(schema))
     }
 
-    /// Indexes nested groups for these plans, unless that is what is indexed. O(groups + nesting edges).
-    pub(crate) fn index_groups(&mut self, plans: &Plans) {
+    /// Indexes nested groups and what objects inherit for these plans, unless that is what is indexed. O(nodes + nesting edges).
+    pub(crate) fn index(&mut self, plans: &Plans) {
         if self.graph.nesting().classes() != plans.nesting() {
             self.graph.index_nesting(plans.nesting().to_vec(), 0);
+        }
+        if self.graph.links() != plans.links() {
+            self.graph.index_inheritance(plans.links().clone(), 0);
         }
     }
 
@@ -175,6 +180,8 @@ impl State {
 
     /// A state that was kept elsewhere as tuples and schema versions (in order), instead of a fold. O(n log n).
     ///
+    /// Of which revision its tuples are is not known then; [`Loading`] takes that, too.
+    ///
     /// # Errors
     /// When what is given does not have `digest`, or the schema versions are not numbered 1, 2, 3 ….
     pub fn load(
@@ -186,7 +193,7 @@ impl State {
     ) -> Result<Self, FoldError> {
         let mut loading = Loading::begin(store, position, schemas)?;
         for tuple in tuples {
-            loading.add(&tuple)?;
+            loading.add(&tuple, None)?;
         }
         loading.finish(&digest)
     }
@@ -215,7 +222,7 @@ impl State {
         &self.summary.digest
     }
 
-    /// The digest, computed anew from every tuple and schema version. O(n): for scrubbing.
+    /// The digest, computed anew from every tuple and schema version that can be read ([`State::intact`]). O(n): for scrubbing.
     #[must_use]
     pub fn recomputed_digest(&self) -> Digest {
         let schemas = self.schemas().fold(Digest::default(), |digest, schema| digest.with_schema(&schema.text));
@@ -319,10 +326,11 @@ impl State {
                 graph.learn(|vocabulary| summary.add_schema(written, vocabulary))?;
             }
         }
+        next.expect_intact(revision)?;
         next.summary.expect_digest(&entry.digest)?;
         next.graph.advance(revision);
         if matches!(entry.body, Body::Schema(_)) {
-            next.index_groups_in_force();
+            next.index_in_force();
         }
         next.summary.position = Position { revision, time: entry.time, chain: self.position().chain.after(encoded) };
         Ok(next)
@@ -348,7 +356,7 @@ impl State {
                 for change in changes {
                     let Some(key) = change.key() else { continue };
                     let changed = previous.graph.change_before(key, change.before(), change.after(), found);
-                    changed.map_err(|error| fold_error(error, found, key))?;
+                    changed.map_err(|error| previous.fold_error(error, found, key))?;
                     change.after().into_iter().for_each(|tuple| previous.summary.take(tuple));
                     change.before().into_iter().for_each(|tuple| previous.summary.add(tuple));
                 }
@@ -358,8 +366,14 @@ impl State {
                 previous.summary.digest = previous.summary.digest.without_schema(text);
             }
         }
+        previous.expect_intact(found)?;
         previous.graph.advance(before.revision);
         Ok(previous)
+    }
+
+    /// Whether an entry was folded with memory that can be read.
+    fn expect_intact(&self, revision: u64) -> Result<(), FoldError> {
+        self.intact().map_err(|damaged| FoldError::Damaged { revision, damaged })
     }
 
     /// The digest after a body.
@@ -375,7 +389,9 @@ impl State {
         let mut last: Option<&TupleKey> = None;
         for change in changes {
             let Some(key) = change.key() else { continue };
-            if last == Some(key) || self.graph.tuple(key).as_ref() != change.before() {
+            let found = self.graph.tuple(key);
+            self.expect_intact(revision)?;
+            if last == Some(key) || found.as_ref() != change.before() {
                 return Err(FoldError::Image { revision, key: Box::new(key.clone()) });
             }
             last = Some(key);
@@ -389,17 +405,18 @@ impl State {
     fn change(&mut self, revision: u64, change: &Change) -> Result<(), FoldError> {
         let Some(key) = change.key() else { return Ok(()) };
         let changed = self.graph.change(key, change.before(), change.after(), revision);
-        changed.map_err(|error| fold_error(error, revision, key))?;
+        changed.map_err(|error| self.fold_error(error, revision, key))?;
         change.before().into_iter().for_each(|tuple| self.summary.take(tuple));
         change.after().into_iter().for_each(|tuple| self.summary.add(tuple));
         Ok(())
     }
-}
 
-fn fold_error(error: ChangeError, revision: u64, key: &TupleKey) -> FoldError {
-    match error {
-        ChangeError::Image => FoldError::Image { revision, key: Box::new(key.clone()) },
-        ChangeError::OutOfNumbers => FoldError::TooManyNames { revision },
+    fn fold_error(&self, error: ChangeError, revision: u64, key: &TupleKey) -> FoldError {
+        match (self.intact(), error) {
+            (Err(damaged), _) => FoldError::Damaged { revision, damaged },
+            (Ok(()), ChangeError::Image) => FoldError::Image { revision, key: Box::new(key.clone()) },
+            (Ok(()), ChangeError::OutOfNumbers) => FoldError::TooManyNames { revision },
+        }
     }
 }
 
@@ -424,13 +441,16 @@ impl Loading {
         Ok(Self { summary, builder })
     }
 
-    /// Takes one more tuple. O(1).
+    /// Takes one more tuple, with the revision that it came with or was last replaced with ([`State::revision_of`]); `None`: not known.
+    /// O(1).
+    ///
+    /// No digest covers these revisions: they are shown, no decision rests on them.
     ///
     /// # Errors
     /// When there are more objects than a graph can number.
-    pub fn add(&mut self, tuple: &Tuple) -> Result<(), FoldError> {
+    pub fn add(&mut self, tuple: &Tuple, revision: Option<u64>) -> Result<(), FoldError> {
         self.summary.add(tuple);
-        self.builder.add(tuple, 0).map_err(|_| FoldError::TooManyNames { revision: self.summary.position.revision })
+        self.builder.add(tuple, revision.unwrap_or(0)).map_err(|_| FoldError::TooManyNames { revision: self.summary.position.revision })
     }
 
     /// The state, if it has the digest that it should have. O(n log n).
@@ -442,7 +462,7 @@ impl Loading {
         summary.expect_digest(digest)?;
         let graph = builder.finish(summary.position.revision, seed(summary.store));
         let mut state = State { summary, graph };
-        state.index_groups_in_force();
+        state.index_in_force();
         Ok(state)
     }
 }

@@ -317,6 +317,7 @@ fn told_eval(error: &EvalError) -> Told {
         }
         EvalError::Stopped(Stopped::Deadline { .. }) => Told::new(Code::DeadlineExceeded, error.code(), "ask for less, or allow more time"),
         EvalError::Caveat(_) => told(Code::FailedPrecondition),
+        EvalError::Damaged(_) => told(Code::DataLoss),
     }
 }
 

@@ -13,6 +13,7 @@ mod error;
 mod fold;
 mod freshness;
 mod hosted;
+mod labels;
 mod shared_read;
 pub(crate) mod token;
 mod watch;

@@ -17,11 +17,12 @@ mod store_name;
 #[cfg(test)]
 mod suite;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use dhow_engine::digest::Digest;
-use dhow_engine::entry::{Chain, Entry, SchemaText, StoreId};
+use dhow_engine::entry::{Chain, Entry, EntryLabel, SchemaText, StoreId};
 use dhow_engine::schema_version::WrittenSchema;
 use dhow_engine::time::Timestamp;
 use dhow_engine::tuple::Tuple;
@@ -67,6 +68,24 @@ pub(crate) struct LogRecord {
     pub(crate) entry: Arc<Entry>,
 }
 
+/// Who wrote an entry of the log, and when, with the chain up to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LogLabel {
+    /// `H(chain before, entry)`.
+    pub(crate) chain: Chain,
+    /// The entry without its changes.
+    pub(crate) label: EntryLabel,
+}
+
+/// A tuple as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StoredTuple {
+    /// The tuple.
+    pub(crate) tuple: Tuple,
+    /// The revision that it came with, or was last replaced with; `None`: not known.
+    pub(crate) revision: Option<u64>,
+}
+
 /// A retained schema version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SchemaRecord {
@@ -94,7 +113,7 @@ pub(crate) trait LoadSink: Send {
     /// Called first, once.
     fn begin(&mut self, head: Head, schemas: Vec<SchemaRecord>) -> Result<(), DatastoreError>;
     /// Called with all tuples, in order of their keys, at most some thousands at once.
-    fn tuples(&mut self, tuples: Vec<Tuple>) -> Result<(), DatastoreError>;
+    fn tuples(&mut self, tuples: Vec<StoredTuple>) -> Result<(), DatastoreError>;
 }
 
 /// How a store is found.
@@ -136,6 +155,10 @@ pub(crate) trait Datastore: Send + Sync + std::fmt::Debug {
 
     /// At most `limit` entries behind revision `after`, in order; fewer at the end of the log and after some megabytes.
     async fn log(&self, store: StoreId, after: u64, limit: usize) -> Result<Vec<LogRecord>, DatastoreError>;
+
+    /// Who wrote these revisions, and when, as far as the log has them, newest first; fewer after some megabytes of entries. One
+    /// statement.
+    async fn labels(&self, store: StoreId, revisions: &BTreeSet<u64>) -> Result<Vec<LogLabel>, DatastoreError>;
 
     /// What a request id stands for; `None` when it was not used in the 24 h before `now`.
     async fn request(&self, store: StoreId, request_id: &str, now: Timestamp) -> Result<Option<RequestOutcome>, DatastoreError>;

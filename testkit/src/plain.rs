@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use dhow_engine::eval::{Edges, GraphView};
+use dhow_engine::eval::{Edges, GraphView, Provenance};
+use dhow_engine::state::MemoryDamaged;
 use dhow_engine::tuple::{Id, ObjectRef, Tuple, TupleKey};
 use dhow_schema::ir::Name;
 
@@ -57,5 +58,13 @@ impl GraphView for PlainView {
             .map(|object| object.id().clone())
             .collect();
         Box::new(ids.into_iter())
+    }
+
+    fn intact(&self) -> Result<(), MemoryDamaged> {
+        Ok(())
+    }
+
+    fn provenance(&self, _key: &TupleKey) -> Provenance {
+        Provenance::Stored { revision: None }
     }
 }

@@ -66,6 +66,21 @@ fn a_sound_checksum_does_not_make_invalid_fields_valid() {
 }
 
 #[test]
+fn a_label_is_the_entry_without_what_it_does() {
+    for entry in [sample(), entry(Body::Changes(vec![])), entry(Body::Schema(SchemaText { version: 1, source: SchemaSource::native("") }))]
+    {
+        let bytes = entry.encode().unwrap();
+        let Entry { store, revision, time, actor, request_id, .. } = entry;
+        assert_eq!(EntryLabel::decode(&bytes), Ok(EntryLabel { store, revision, time, actor, request_id }));
+        for at in 0..bytes.len() {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 1;
+            assert!(EntryLabel::decode(&flipped).is_err() && EntryLabel::decode(&bytes[..at]).is_err(), "byte {at}");
+        }
+    }
+}
+
+#[test]
 fn limits_hold_for_writing() {
     let change = |n: usize, id: &str| Change::created(tuple(&format!("d:{n:05}#v@u:{id}")));
     let many = |n: usize| entry(Body::Changes((0..n).map(|n| change(n, "1")).collect()));

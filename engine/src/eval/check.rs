@@ -11,6 +11,7 @@ use super::circuit::{GateId, Truth};
 use super::meter::{Meter, Stopped};
 use super::view::GraphView;
 use crate::limits::DEFAULT_MAX_STEPS;
+use crate::state::MemoryDamaged;
 use crate::time::Timestamp;
 use crate::tuple::{IdentifierError, TupleKey};
 use crate::validate::{UnknownName, check_question};
@@ -55,6 +56,9 @@ pub enum EvalError {
     /// A caveat that could still change the answer cannot be evaluated.
     #[error("{0}")]
     Caveat(EvaluationError),
+    /// The store's memory cannot be read.
+    #[error("{0}")]
+    Damaged(MemoryDamaged),
 }
 
 impl EvalError {
@@ -66,6 +70,7 @@ impl EvalError {
             Self::Question(error) => error.code(),
             Self::Stopped(error) => error.code(),
             Self::Caveat(error) => error.code(),
+            Self::Damaged(error) => error.code(),
         }
     }
 
@@ -74,6 +79,7 @@ impl EvalError {
     pub fn help(&self) -> Option<String> {
         match self {
             Self::Unknown(error) => error.help(),
+            Self::Damaged(error) => Some(error.help().to_owned()),
             Self::Question(_) | Self::Stopped(_) | Self::Caveat(_) => None,
         }
     }
@@ -82,6 +88,12 @@ impl EvalError {
 impl From<Stopped> for EvalError {
     fn from(stopped: Stopped) -> Self {
         Self::Stopped(stopped)
+    }
+}
+
+impl From<MemoryDamaged> for EvalError {
+    fn from(damaged: MemoryDamaged) -> Self {
+        Self::Damaged(damaged)
     }
 }
 
@@ -159,8 +171,8 @@ impl<'a> Evaluator<'a> {
     /// A userset contains itself. The subject `user:*` stands for a user that no tuple names.
     ///
     /// # Errors
-    /// Names that the schema does not have, a used-up budget, a passed deadline, or a caveat without an answer that could still change
-    /// the decision.
+    /// Names that the schema does not have, a used-up budget, a passed deadline, a caveat without an answer that could still change
+    /// the decision, or memory that cannot be read.
     pub fn check(&self, question: &TupleKey) -> Result<Decision, EvalError> {
         self.check_counted(question).map(|(decision, _)| decision)
     }
@@ -172,8 +184,14 @@ impl<'a> Evaluator<'a> {
     pub fn check_counted(&self, question: &TupleKey) -> Result<(Decision, u64), EvalError> {
         check_question(self.world.schema, question)?;
         let mut meter = self.meter();
-        let (solved, root) = self.solve(question, &mut meter)?;
-        Ok((solved.decision(root)?, meter.steps()))
+        let found = self.solve(question, &mut meter).map_err(EvalError::from);
+        self.answered(found.and_then(|(solved, root)| Ok((solved.decision(root)?, meter.steps()))))
+    }
+
+    /// What was found, unless the view could not read what it was asked for: then it is no answer.
+    pub(super) fn answered<T>(&self, found: Result<T, EvalError>) -> Result<T, EvalError> {
+        self.world.view.intact()?;
+        found
     }
 
     pub(super) fn meter(&self) -> Meter<'a> {

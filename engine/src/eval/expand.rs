@@ -98,8 +98,12 @@ impl<'a> Evaluator<'a> {
     /// O(tuples in the tree).
     ///
     /// # Errors
-    /// Names that the schema does not have, a used-up budget, a passed deadline.
+    /// Names that the schema does not have, a used-up budget, a passed deadline, memory that cannot be read.
     pub fn expand(&self, object: &ObjectRef, relation: &Name, depth: Option<u32>) -> Result<Expansion, EvalError> {
+        self.answered(self.expanded(object, relation, depth))
+    }
+
+    fn expanded(&self, object: &ObjectRef, relation: &Name, depth: Option<u32>) -> Result<Expansion, EvalError> {
         find_relation(self.world.schema, object.object_type(), relation)?;
         let mut meter = self.meter();
         let (usersets, known, pending) = (Vec::new(), HashMap::new(), VecDeque::new());

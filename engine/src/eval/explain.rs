@@ -3,7 +3,8 @@
 //! An allowed answer is explained by its proof: of a union the side that held first in the solver's order, of everything else all
 //! parts. Reasons come before what rests on them in that order, so a proof never goes in a circle. A denied answer is explained
 //! by what was looked for and failed, a conditional one by the parts that wait for parameters, a paradox by its way back to
-//! itself. For a denial, [`Explanation::nearest_misses`] says what came closest.
+//! itself. For a denial, [`Explanation::nearest_misses`] says what came closest. Each tuple comes with where it is from
+//! ([`Evidence`]): its revision, or the request.
 //!
 //! Steps are a tree in the order of reading, each with its depth; their number and depth are bounded ([`crate::limits`]).
 
@@ -16,6 +17,7 @@ use dhow_schema::value::Context;
 use super::build::{Atom, Origin, Solved, World};
 use super::check::{Decision, EvalError, Evaluator};
 use super::circuit::{GateId, Truth};
+use super::provenance::Evidence;
 use crate::limits::{MAX_EXPLANATION_DEPTH, MAX_EXPLANATION_STEPS};
 use crate::tuple::{ObjectRef, Subject, Tuple, TupleKey};
 use crate::validate::check_question;
@@ -41,6 +43,14 @@ pub struct Explanation {
     pub truncated: bool,
     /// For a denial: what came closest, nearest to the question first; at most 20.
     pub nearest_misses: Vec<NearMiss>,
+}
+
+impl Explanation {
+    /// The tuples that its steps and nearest misses name.
+    pub fn evidence(&self) -> impl Iterator<Item = &Evidence> {
+        let misses = self.nearest_misses.iter().filter_map(NearMiss::evidence);
+        self.steps.iter().filter_map(Step::evidence).chain(misses)
+    }
 }
 
 /// One step of an [`Explanation`].
@@ -99,7 +109,7 @@ pub enum What {
         rule: String,
     },
     /// A tuple, with what it leads to below.
-    Tuple(Arc<Tuple>),
+    Tuple(Evidence),
     /// What a tuple's caveat says.
     Caveat(CaveatStep),
     /// That no tuple of a relation names the subject, nor a userset that it might be in.
@@ -146,6 +156,10 @@ impl<'a> Evaluator<'a> {
     /// # Errors
     /// Those of [`Evaluator::check`].
     pub fn explain(&self, question: &TupleKey) -> Result<Explanation, EvalError> {
+        self.answered(self.explained(question))
+    }
+
+    fn explained(&self, question: &TupleKey) -> Result<Explanation, EvalError> {
         check_question(self.world.schema, question)?;
         let mut meter = self.meter();
         let (solved, root) = self.solve(question, &mut meter)?;
@@ -231,8 +245,8 @@ impl Narrator<'_, '_> {
                 if verdict == Verdict::Holds { Vec::new() } else { self.inputs(gate, atom, depth + 1, verdict, true) }
             }
             Origin::Tuple(tuple) => {
-                let tuple = Arc::clone(tuple);
-                self.say(depth, verdict, What::Tuple(tuple));
+                let evidence = Evidence::of(self.world.view, tuple);
+                self.say(depth, verdict, What::Tuple(evidence));
                 self.inputs(gate, atom, depth + 1, verdict, true)
             }
             Origin::Caveat(tuple) => {

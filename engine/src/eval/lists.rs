@@ -98,6 +98,16 @@ impl Evaluator<'_> {
         subject: &Subject,
         page: PageRequest<'_>,
     ) -> Result<Page<ListedObject>, EvalError> {
+        self.answered(self.find_objects(object_type, relation, subject, page))
+    }
+
+    fn find_objects(
+        &self,
+        object_type: &Name,
+        relation: &Name,
+        subject: &Subject,
+        page: PageRequest<'_>,
+    ) -> Result<Page<ListedObject>, EvalError> {
         find_relation(self.world.schema, object_type, relation)?;
         find_subject(self.world.schema, subject)?;
         let own = subject.object_ref().filter(|object| object.object_type() == object_type).map(|object| object.id().clone());
@@ -147,6 +157,10 @@ impl Evaluator<'_> {
         subject: &Subject,
         page: PageRequest<'_>,
     ) -> Result<Page<ListedPermission>, EvalError> {
+        self.answered(self.find_permissions(object, subject, page))
+    }
+
+    fn find_permissions(&self, object: &ObjectRef, subject: &Subject, page: PageRequest<'_>) -> Result<Page<ListedPermission>, EvalError> {
         find_type(self.world.schema, object.object_type())?;
         find_subject(self.world.schema, subject)?;
         let definition = self.world.schema.definitions.get(object.object_type());
@@ -185,6 +199,16 @@ impl Evaluator<'_> {
         relation: &Name,
         subject_type: &Name,
         subject_relation: Option<&Name>,
+        page: PageRequest<'_>,
+    ) -> Result<Page<ListedSubject>, EvalError> {
+        self.answered(self.find_subjects(object, relation, (subject_type, subject_relation), page))
+    }
+
+    fn find_subjects(
+        &self,
+        object: &ObjectRef,
+        relation: &Name,
+        (subject_type, subject_relation): (&Name, Option<&Name>),
         page: PageRequest<'_>,
     ) -> Result<Page<ListedSubject>, EvalError> {
         find_relation(self.world.schema, object.object_type(), relation)?;

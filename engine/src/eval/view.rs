@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::iter::Peekable;
 use std::sync::Arc;
 
-use crate::state::State;
+use super::provenance::Provenance;
+use crate::state::{MemoryDamaged, State};
 use crate::tuple::{Id, ObjectRef, Tuple, TupleKey};
 
 /// Tuples in key order.
@@ -24,6 +25,16 @@ pub trait GraphView {
 
     /// The ids after `after` of the objects of a type that some tuple names as object or (within a) subject: in byte order, each once.
     fn object_ids<'a>(&'a self, object_type: &'a str, after: Option<&str>) -> Box<dyn Iterator<Item = Id> + 'a>;
+
+    /// Whether all that was asked for so far could be read. What cannot be read is left out of the other answers; so nothing may be made
+    /// of them before this was asked.
+    ///
+    /// # Errors
+    /// What could not be read first.
+    fn intact(&self) -> Result<(), MemoryDamaged>;
+
+    /// Where the tuple with this key, which is there, is from. Asked for explanations alone.
+    fn provenance(&self, key: &TupleKey) -> Provenance;
 }
 
 impl GraphView for State {
@@ -40,6 +51,14 @@ impl GraphView for State {
 
     fn object_ids<'a>(&'a self, object_type: &'a str, after: Option<&str>) -> Box<dyn Iterator<Item = Id> + 'a> {
         Box::new(State::object_ids(self, object_type, after))
+    }
+
+    fn intact(&self) -> Result<(), MemoryDamaged> {
+        Self::intact(self)
+    }
+
+    fn provenance(&self, key: &TupleKey) -> Provenance {
+        Provenance::Stored { revision: self.revision_of(key) }
     }
 }
 
@@ -82,6 +101,14 @@ impl GraphView for Overlay<'_> {
             .collect();
         let base = self.base.object_ids(object_type, after);
         Box::new(Merged { base: base.peekable(), added: added.into_iter().peekable(), key: Id::clone })
+    }
+
+    fn intact(&self) -> Result<(), MemoryDamaged> {
+        self.base.intact()
+    }
+
+    fn provenance(&self, key: &TupleKey) -> Provenance {
+        if self.added.contains_key(key) { Provenance::Request } else { self.base.provenance(key) }
     }
 }
 

@@ -1,8 +1,13 @@
 //! The bulk of a graph: flat arrays of one moment, shared by readers of every revision of the window.
 
+use std::hint::black_box;
+
+use smallvec::SmallVec;
+
 use super::From;
+use super::damage::{Damage, DamagedPart};
 use super::ids::{NodeId, TypeId};
-use super::names::{NameIndex, hash};
+use super::names::{Entry, NameIndex, hash, tag};
 use super::segment::{Record, SEGMENT_BITS, Segment, SegmentWriter};
 use crate::words::Words;
 
@@ -13,13 +18,36 @@ pub(crate) struct Base {
     pub(crate) revision: u64,
     pub(crate) segments: Vec<Segment>,
     pub(crate) names: NameIndex,
-    /// The nodes that [`Base::names`] knows, by type and id.
+    /// The nodes that [`Base::names`] knows, by type and id; behind them those that are dead (`super::dead`).
     pub(crate) order: Words,
     /// By node: its place in [`Base::order`].
     pub(crate) ranks: Words,
+    /// How many nodes [`Base::names`] knows.
+    pub(crate) live: u32,
+    /// Where all segments note what cannot be read.
+    pub(crate) damage: Damage,
+}
+
+/// How many names are looked for at once: about as much as a core can have under way.
+pub(crate) const AT_ONCE: usize = 32;
+
+/// How far the search for a name has got: to the node that has it, nearly always, if any has.
+#[derive(Clone, Copy, Default)]
+struct Guess<'b> {
+    hash: u64,
+    entry: Option<Entry>,
+    /// Where the node's record is.
+    begin: Option<(&'b Segment, u32)>,
+    /// The record's first word.
+    first: Option<u32>,
 }
 
 impl Base {
+    /// Takes segments, which note from now on where this base does.
+    pub(crate) fn extend(&mut self, segments: impl IntoIterator<Item = Segment>) {
+        self.segments.extend(segments.into_iter().map(|segment| Segment { damage: self.damage.clone(), ..segment }));
+    }
+
     /// How many nodes it has: those below this number.
     pub(crate) fn nodes(&self) -> u32 {
         self.segments.last().map_or(0, |last| first_of(self.segments.len() - 1) + last.nodes())
@@ -36,6 +64,42 @@ impl Base {
         self.segments.get((node.0 >> SEGMENT_BITS) as usize)?.record(node)
     }
 
+    /// What it knows of one of its own nodes: if there is nothing, that is noted.
+    fn known(&self, node: NodeId) -> Option<Record<'_>> {
+        let record = self.record(node);
+        if record.is_none() {
+            self.damage.note(DamagedPart::Record, Some(node), None);
+        }
+        record
+    }
+
+    /// Where the record of an entry of the index begins.
+    #[inline]
+    fn begin(&self, (node, begin): Entry) -> Option<(&Segment, u32)> {
+        let segment = self.segment(node)?;
+        Some((segment, begin.filter(|_| segment.is_placed).or_else(|| segment.begin(node))?))
+    }
+
+    /// Whether a node that the index has for a hash is the one with this type and id.
+    #[inline]
+    fn is_named(&self, entry: Entry, hash: u64, (type_id, id): (TypeId, &[u8])) -> bool {
+        let is_it = self.segment(entry.0).is_some_and(|segment| segment.is_named(entry.0, type_id, id));
+        if !is_it {
+            self.expect_hash(entry.0, hash);
+        }
+        is_it
+    }
+
+    /// Notes it if a node that the index has for a hash has a name with another one: then either has changed, and who looks for the name
+    /// would be told that there is none.
+    #[cold]
+    fn expect_hash(&self, node: NodeId, expected: u64) {
+        let found = self.known(node).map(|record| hash(self.names.seed, record.type_id(), record.name()));
+        if found.is_none_or(|found| tag(found) != tag(expected)) {
+            self.damage.note(DamagedPart::Name, Some(node), None);
+        }
+    }
+
     /// The segment that a node is in.
     pub(crate) fn segment(&self, node: NodeId) -> Option<&Segment> {
         self.segments.get((node.0 >> SEGMENT_BITS) as usize)
@@ -44,75 +108,157 @@ impl Base {
     /// The node with this type and id. O(1).
     #[inline]
     pub(crate) fn find(&self, type_id: TypeId, id: &[u8]) -> Option<NodeId> {
-        self.names
-            .find(hash(self.names.seed, type_id, id), |node| self.segment(node).is_some_and(|segment| segment.is_named(node, type_id, id)))
+        let [found] = self.find_each([(type_id, id)]);
+        found.map(|found| found.node)
     }
 
-    /// The nodes of two names. O(1): what has to be fetched for one is fetched while that for the other is under way.
+    /// The nodes of some names. O(names): what has to be fetched for one is fetched while that for the others is under way.
     #[inline]
-    pub(crate) fn find_both(&self, names: [(TypeId, &[u8]); 2]) -> [Option<NodeId>; 2] {
+    pub(crate) fn find_each<const N: usize>(&self, names: [(TypeId, &[u8]); N]) -> [Option<Placed>; N] {
         let hashes = names.map(|(type_id, id)| hash(self.names.seed, type_id, id));
         let guesses = hashes.map(|hash| self.names.guess(hash));
-        let begins = guesses.map(|guess| guess.and_then(|node| Some((self.segment(node)?, node, self.segment(node)?.begin(node)?))));
-        let firsts = begins.map(|begin| begin.and_then(|(segment, node, begin)| Some((segment, node, begin, segment.records.get(begin)?))));
-        let [a, b] = names;
-        let ([hash_a, hash_b], [guess_a, guess_b]) = (hashes, firsts);
-        [self.settle(a, hash_a, guess_a), self.settle(b, hash_b, guess_b)]
+        let begins = guesses.map(|guess| guess.and_then(|entry| Some((entry.0, self.begin(entry)?))));
+        let firsts = begins.map(|found| found.and_then(|(node, (segment, begin))| Some((node, segment, begin, segment.first(begin)?))));
+        let mut found = [None; N];
+        for (((found, name), hash), guess) in found.iter_mut().zip(names).zip(hashes).zip(firsts) {
+            *found = self.settle(name, hash, guess);
+        }
+        found
+    }
+
+    /// The nodes of some names. O(names): each step is taken for many of them before the next, so that what has to be fetched for one
+    /// is fetched while that for the others is under way.
+    pub(crate) fn find_all(&self, names: &[(TypeId, &str)]) -> SmallVec<[Option<Placed>; AT_ONCE]> {
+        let (mut found, mut guesses) = (SmallVec::new(), [Guess::default(); AT_ONCE]);
+        for names in names.chunks(AT_ONCE) {
+            for (guess, (type_id, id)) in guesses.iter_mut().zip(names) {
+                guess.hash = hash(self.names.seed, *type_id, id.as_bytes());
+            }
+            for (guess, _) in guesses.iter_mut().zip(names) {
+                guess.entry = self.names.guess(guess.hash);
+            }
+            for (guess, (_, id)) in guesses.iter_mut().zip(names) {
+                guess.begin = guess.entry.and_then(|entry| self.begin(entry));
+                guess.first = guess.begin.and_then(|(segment, begin)| segment.first(begin));
+                // A name may end in another cache line than it begins in.
+                black_box(guess.begin.and_then(|(segment, begin)| segment.records.get(begin as usize + id.len().div_ceil(4))));
+            }
+            for (Guess { hash, entry, begin, first }, (type_id, id)) in guesses.iter().zip(names) {
+                let guess = entry.zip(*begin).zip(*first).map(|(((node, _), (segment, begin)), first)| (node, segment, begin, first));
+                found.push(self.settle((*type_id, id.as_bytes()), *hash, guess));
+            }
+        }
+        found
     }
 
     /// The node of a name, of which there is a guess.
     #[inline]
-    fn settle(&self, (type_id, id): (TypeId, &[u8]), hash: u64, guess: Option<(&Segment, NodeId, usize, u32)>) -> Option<NodeId> {
-        if let Some((segment, node, begin, first)) = guess
+    fn settle(&self, (type_id, id): (TypeId, &[u8]), hash: u64, guess: Option<(NodeId, &Segment, u32, u32)>) -> Option<Placed> {
+        if let Some((node, segment, begin, first)) = guess
             && segment.is_named_at(begin, first, type_id, id)
         {
-            return Some(node);
+            return Some(Placed { node, begin });
         }
-        self.names.find(hash, |node| self.segment(node).is_some_and(|segment| segment.is_named(node, type_id, id)))
+        // What the index says of places may be wrong in memory that nobody verified; what the segment says is what counts.
+        let (node, _) = self.names.find(hash, |entry| self.is_named(entry, hash, (type_id, id)))?;
+        Some(Placed { node, begin: self.segment(node)?.begin(node)? })
     }
 
     /// The nodes of a type from a place on, in the order of their ids. O(log nodes).
     pub(crate) fn ordered(&self, type_id: TypeId, from: From<'_>) -> &[u32] {
-        let order = self.order.as_slice();
+        let order = self.known_order();
         let begin = match from {
             From::Start => self.place(type_id, ""),
             From::At(id) => self.place(type_id, id),
             From::After(id) => order.partition_point(|node| self.name(NodeId(*node)) <= Some((type_id, id.as_bytes()))),
         };
         let rest = order.get(begin..).unwrap_or_default();
-        let of_type = |node: &u32| self.record(NodeId(*node)).is_some_and(|record| record.type_id() == type_id);
+        let of_type = |node: &u32| self.known(NodeId(*node)).is_some_and(|record| record.type_id() == type_id);
         rest.get(..rest.partition_point(of_type)).unwrap_or_default()
     }
 
     /// How many nodes come before a name. O(log nodes).
     pub(crate) fn place(&self, type_id: TypeId, id: &str) -> usize {
-        self.order.as_slice().partition_point(|node| self.name(NodeId(*node)) < Some((type_id, id.as_bytes())))
+        self.known_order().partition_point(|node| self.name(NodeId(*node)) < Some((type_id, id.as_bytes())))
     }
 
-    /// Finds names and order anew, for all nodes of the segments. O(nodes log nodes).
-    pub(crate) fn index(&mut self, seed: u64) {
-        (self.names, self.order, self.ranks) = index(seed, self.nodes(), |node| self.name(node));
+    /// The nodes that it knows by name, by type and id.
+    fn known_order(&self) -> &[u32] {
+        self.order.as_slice().get(..self.live as usize).unwrap_or_default()
+    }
+
+    /// The nodes that it does not know by name.
+    pub(crate) fn dead_order(&self) -> &[u32] {
+        self.order.as_slice().get(self.live as usize..).unwrap_or_default()
+    }
+
+    /// The place in the order of a node that it knows by name. O(1).
+    pub(crate) fn rank(&self, node: NodeId) -> Option<u32> {
+        self.ranks.get(node.0 as usize).filter(|rank| *rank < self.live)
+    }
+
+    /// Names and order, for all nodes of the segments but those that are dead. O(nodes log nodes).
+    pub(crate) fn indexed(&self, is_dead: impl Fn(NodeId) -> bool) -> Indexed {
+        let begin = |node| self.segment(node).and_then(|segment| segment.begin(node)).unwrap_or(u32::MAX);
+        index(self.names.seed, self.nodes(), is_dead, |node| self.name(node), begin)
+    }
+
+    /// Takes names and order, which were made of its segments as they are.
+    pub(crate) fn put(&mut self, Indexed { names, order, ranks, live }: Indexed) {
+        (self.names, self.order, self.ranks, self.live) = (names, order, ranks, live);
+        self.segments.iter_mut().for_each(|segment| segment.is_placed = true);
     }
 
     fn name(&self, node: NodeId) -> Option<(TypeId, &[u8])> {
-        self.record(node).map(|record| (record.type_id(), record.name()))
+        self.known(node).map(|record| (record.type_id(), record.name()))
     }
 }
 
-/// Names, order and ranks of so many nodes with these names. O(nodes log nodes).
-pub(crate) fn index<'n>(seed: u64, nodes: u32, name: impl Fn(NodeId) -> Option<(TypeId, &'n [u8])>) -> (NameIndex, Words, Words) {
-    let hashes: Vec<u64> = (0..nodes).map(|node| name(NodeId(node)).map_or(0, |(type_id, id)| hash(seed, type_id, id))).collect();
-    let names = NameIndex::build(seed, hashes.into_iter());
-    let mut order: Vec<u32> = (0..nodes).collect();
+/// A node, and where its record begins in its segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Placed {
+    pub(crate) node: NodeId,
+    pub(crate) begin: u32,
+}
+
+impl Placed {
+    /// Of a node that is not known by its record.
+    pub(crate) const NOWHERE: u32 = u32::MAX;
+}
+
+/// What finds and orders nodes.
+pub(crate) struct Indexed {
+    pub(crate) names: NameIndex,
+    pub(crate) order: Words,
+    pub(crate) ranks: Words,
+    pub(crate) live: u32,
+}
+
+/// Names, order and ranks of so many nodes, of which some are dead and the others have these names, and records that begin there. O(nodes log nodes).
+pub(crate) fn index<'n>(
+    seed: u64,
+    nodes: u32,
+    is_dead: impl Fn(NodeId) -> bool,
+    name: impl Fn(NodeId) -> Option<(TypeId, &'n [u8])>,
+    begin: impl Fn(NodeId) -> u32,
+) -> Indexed {
+    let (dead, mut order): (Vec<u32>, Vec<u32>) = (0..nodes).partition(|node| is_dead(NodeId(*node)));
+    let hashed = |node: &u32| {
+        let node = NodeId(*node);
+        name(node).map(|(type_id, id)| (hash(seed, type_id, id), node, begin(node)))
+    };
+    let names = NameIndex::build(seed, nodes, order.iter().filter_map(hashed));
+    let live = u32::try_from(order.len()).unwrap_or(u32::MAX);
     // Nearly sorted already, but for what came since nodes were numbered: the sort finds the runs.
     order.sort_by(|a, b| name(NodeId(*a)).cmp(&name(NodeId(*b))));
+    order.extend(dead);
     let mut ranks = vec![0; order.len()];
     for (rank, node) in (0_u32..).zip(&order) {
         if let Some(place) = ranks.get_mut(*node as usize) {
             *place = rank;
         }
     }
-    (names, Words::settled(order), Words::settled(ranks))
+    Indexed { names, order: Words::settled(order), ranks: Words::settled(ranks), live }
 }
 
 /// The first node of a segment. There are fewer nodes than 32 bits can number.

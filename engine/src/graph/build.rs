@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use super::base::{Base, SegmentsWriter};
 use super::ids::{ClassId, NodeId, TypeId};
+use super::names::NameIndex;
 use super::nodes::NodeName;
 use super::qualifier::Qualifier;
 use super::segment::SegmentEdge;
@@ -105,8 +106,10 @@ impl GraphBuilder {
             from.extend(take(&mut backward, |edge| edge.subject == node).iter().map(|edge| written(edge, edge.object)));
             writer.current().push(name.type_id, name.id.as_bytes(), &mut to, &mut from);
         }
-        let mut base = Base { revision, segments: writer.finish(), ..Base::default() };
-        base.index(seed);
+        let mut base = Base { revision, names: NameIndex { seed, ..NameIndex::default() }, ..Base::default() };
+        base.extend(writer.finish());
+        let found = base.indexed(|_| false);
+        base.put(found);
         Graph::of_base(vocabulary, base)
     }
 }

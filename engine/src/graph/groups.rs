@@ -2,7 +2,8 @@
 //!
 //! This is the group-to-group half of Leopard (Pang et al., "Zanzibar", USENIX ATC 2019, §3.2.4). We differ in how it is kept right:
 //! the index is built for one moment and never updated. A reader knows which groups have other parents at the revision it
-//! asks about than the index was built of, and walks those; so a writer pays nothing for nesting, and removals, cycles, older
+//! asks about than the index was built of, and walks those, unless it is told what they are nested in besides
+//! ([`super::nesting`]); so a writer pays next to nothing for nesting, and removals, cycles, older
 //! revisions and edges that only one request has need no rules of their own.
 //!
 //! The index is bounded, both in the length of a list and in all. A group past a bound has no list and is walked, always.

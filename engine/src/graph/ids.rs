@@ -3,7 +3,7 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 
 /// An object, or the wildcard of a type (an object with the id `*`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub(crate) struct NodeId(pub(crate) u32);
 
 impl NodeId {
@@ -13,6 +13,11 @@ impl NodeId {
     pub(crate) const MAX: Self = Self(u32::MAX);
     /// The first of the nodes that a request brings along; stored ones are below.
     pub(crate) const FIRST_OF_REQUEST: u32 = 0xC000_0000;
+
+    /// What stands for an object of a question that nothing names.
+    pub(crate) const NOBODY: Self = Self(u32::MAX);
+    /// The same for a question's other object.
+    pub(crate) const NOBODY_ELSE: Self = Self(u32::MAX - 1);
 
     /// Whether this node exists for one request only.
     pub(crate) const fn is_of_request(self) -> bool {

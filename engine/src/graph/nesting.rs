@@ -1,15 +1,28 @@
 //! The index of nested groups as a part of a graph: built for one moment, and what has changed since.
+//!
+//! What has changed is known by group: that it did, for readers of any revision; and for those of the last, which are nearly all, what it
+//! came to ([`difference`]).
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
+use difference::{Above, Difference, MOST};
+
 use super::groups::{Ancestors, Group, GroupIndex, Limits};
 use super::ids::{ClassId, Direction, NodeId, RelationId};
+use super::overlay::Edge;
 use super::read::Image;
+use super::versions::Code;
 use super::vocabulary::Kind;
 use super::{Core, From, Graph};
 
-/// How many changes of nesting make a new index worth its building, at least: who is below a group that was nested anew looks through
-/// its changes.
+pub(crate) use difference::Anew;
+
+mod difference;
+
+/// How many changes of nesting make a new index worth its building, at least: who is below groups that were taken out of others goes
+/// from group to group.
 const MIN_NOTES: usize = 16;
 
 /// An index is built anew when one nesting edge of so many has changed, besides.
@@ -46,14 +59,56 @@ impl Nesting {
         self.index.ancestors(group)
     }
 
+    /// The first of what a group was nested in.
+    #[inline]
+    pub(crate) fn first_ancestor(&self, group: Group) -> Option<Group> {
+        match self.ancestors(group) {
+            Ancestors::List(list) => list.first().copied(),
+            Ancestors::Top | Ancestors::Walk => None,
+        }
+    }
+
+    /// Begins to fetch where [`Nesting::ancestors`] will look first.
+    #[inline]
+    pub(crate) fn fetch(&self, group: Group) {
+        self.index.fetch(group);
+    }
+
     /// Bytes that it takes.
     pub(crate) fn bytes(&self) -> usize {
         4 * (self.index.table().len() + self.index.lists().len())
     }
 
-    fn is_about(&self, class: ClassId) -> bool {
-        self.classes.binary_search_by_key(&class, |nesting| nesting.class).is_ok()
+    /// Whether edges of a class are in it.
+    #[inline]
+    pub(crate) fn is_about(&self, class: ClassId) -> bool {
+        self.about(class).is_some()
     }
+
+    fn about(&self, class: ClassId) -> Option<NestingClass> {
+        let place = self.classes.binary_search_by_key(&class, |nesting| nesting.class).ok()?;
+        self.classes.get(place).copied()
+    }
+}
+
+/// A group whose nesting changed within the window or since the index was built.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Changed {
+    /// The last such revision.
+    revision: u64,
+    /// What has come of all changes since the index was built, if any came after that. `None`: too much to be kept, or it cannot be told.
+    difference: Option<Arc<Difference>>,
+}
+
+/// How a group is nested, as far as one need not walk to tell.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Nested<'a> {
+    /// As the index has it.
+    AsIndexed,
+    /// Otherwise, in this way.
+    Anew(Anew<'a>),
+    /// Perhaps otherwise: its edges tell.
+    Unknown,
 }
 
 impl Graph {
@@ -62,19 +117,35 @@ impl Graph {
         &self.core.nesting
     }
 
-    /// Whether a group may be nested otherwise at this revision than when the index was built.
+    /// How a group is nested at this revision, beside what the index has. O(log groups that changed).
     #[inline]
-    pub(crate) fn is_nested_anew(&self, node: NodeId) -> bool {
-        if self.core.nested_anew.is_empty() {
-            return false;
+    pub(crate) fn nested(&self, [node, relation]: Group) -> Nested<'_> {
+        if !self.may_be_nested_anew() {
+            return Nested::AsIndexed;
         }
-        let changed = self.core.nested_anew.get(&node);
-        changed.is_some_and(|changed| *changed > self.core.nesting.revision || *changed > self.revision)
+        let Some(changed) = self.core.nested_anew.get(&NodeId(node)) else { return Nested::AsIndexed };
+        if changed.revision > self.revision {
+            // The difference is that of the newest revision.
+            return Nested::Unknown;
+        }
+        if changed.revision <= self.core.nesting.revision {
+            return Nested::AsIndexed;
+        }
+        let Some(difference) = &changed.difference else { return Nested::Unknown };
+        difference.of(RelationId(relation)).map_or(Nested::AsIndexed, Nested::Anew)
     }
 
-    /// How many groups may be nested otherwise than when the index was built.
-    pub(crate) fn nested_anew(&self) -> usize {
-        self.core.nested_anew.len()
+    /// Whether any group may be nested otherwise than when the index was built.
+    #[inline]
+    pub(crate) fn may_be_nested_anew(&self) -> bool {
+        !self.core.nested_anew.is_empty() && self.revision != self.core.nesting.revision
+    }
+
+    /// Bytes of the index and of what has changed since.
+    pub(super) fn nesting_bytes(&self) -> usize {
+        let changed = self.core.nested_anew.values().map(|changed| changed.difference.as_ref().map_or(0, |difference| difference.bytes()));
+        // An item of a B-tree with half-full nodes.
+        self.core.nesting.bytes() + changed.map(|bytes| bytes + 2 * size_of::<(NodeId, Changed)>()).sum::<usize>()
     }
 
     /// Whether so much nesting has changed that the index is due to be built anew.
@@ -100,6 +171,7 @@ impl Graph {
             let Kind::Userset(of) = class.kind else { continue };
             for object in self.nodes_from(class.object_type, From::Start) {
                 for (subject, image) in self.ends(Direction::Forward, object, *id) {
+                    self.expect_node(subject);
                     match image {
                         Image::Plain if *plain => edges.push((group(subject, of), group(object, class.relation))),
                         Image::Plain => {}
@@ -114,41 +186,127 @@ impl Graph {
         built.map_or_else(|_| Nesting::default(), |index| Nesting { classes, revision, index, edges: count })
     }
 
-    /// Puts an index in place that was built of this graph, now or some revisions ago; readers from `oldest` on are served.
+    /// Puts an index in place that was built of this graph, now or some revisions ago; readers from `oldest` on are served. O(changes
+    /// remembered).
     pub(crate) fn take_nesting(&mut self, nesting: Nesting, oldest: u64) {
-        let same = nesting.classes == self.core.nesting.classes;
+        let (revision, same) = (nesting.revision, nesting.classes == self.core.nesting.classes);
         let core = Arc::make_mut(&mut self.core);
-        if same {
-            let since = oldest.min(nesting.revision);
-            core.nested_anew =
-                core.nested_anew.iter().filter(|(_, changed)| **changed > since).map(|(node, changed)| (*node, *changed)).collect();
-        }
-        core.nesting_notes = core.nested_anew.values().filter(|changed| **changed > nesting.revision).count();
         core.nesting = Arc::new(nesting);
         if !same {
             core.remember_nesting();
         }
+        let kept = core.nested_anew.iter().filter(|(_, changed)| !same || changed.revision > oldest.min(revision));
+        let kept: Vec<_> = kept.map(|(node, changed)| (*node, changed.revision)).collect();
+        core.nesting_notes = kept.iter().filter(|(_, changed)| *changed > revision).count();
+        let anew = kept.into_iter().map(|(node, changed)| {
+            let difference = if changed > revision { self.difference_since(node, revision).map(Arc::new) } else { None };
+            (node, Changed { revision: changed, difference })
+        });
+        let anew = anew.collect();
+        Arc::make_mut(&mut self.core).nested_anew = anew;
+    }
+
+    /// Notes that an edge changed with a revision, and what it was before and after. O(log groups that changed), or O(changes of the
+    /// group) for its first since the index was built.
+    pub(super) fn note_nesting(&mut self, edge: Edge, before: Code, after: Code, revision: u64) {
+        let Some(about) = self.core.nesting.about(edge.class) else { return };
+        let (node, built) = (edge.other, self.core.nesting.revision);
+        let known = self.core.nested_anew.get(&node).cloned();
+        let mut changed = known.clone().unwrap_or_default();
+        let is_newest = revision >= changed.revision;
+        changed.revision = changed.revision.max(revision);
+        if revision > built {
+            let before_this = match known {
+                Some(Changed { revision: known, difference }) if known > built => difference,
+                // The parents are those after this change, and changing them once more to what they are does no harm.
+                Some(_) | None => Some(Arc::new(Difference::none(self.parents(node)))),
+            };
+            changed.difference = match (before_this, self.above(edge), is_there(before, about), is_there(after, about)) {
+                // A change that came before others, in a history that was extended back, is told from no image that is kept.
+                (Some(mut difference), Some(above), Some(was), Some(is)) if is_newest => {
+                    if was != is {
+                        Arc::make_mut(&mut difference).change(above, is);
+                    }
+                    difference.is_small().then_some(difference)
+                }
+                _ => None,
+            };
+        }
+        let core = Arc::make_mut(&mut self.core);
+        core.nested_anew.insert(node, changed);
+        core.nesting_notes += usize::from(revision > built);
+    }
+
+    /// What has come, for a group, of all changes after a revision, the index's; `None`: it cannot be told. O(changes of the group).
+    fn difference_since(&self, node: NodeId, revision: u64) -> Option<Difference> {
+        if revision < self.core.base.revision {
+            // The overlay may not reach back so far.
+            return None;
+        }
+        let mut difference = Difference::none(self.parents(node));
+        for about in self.nesting_of(node)? {
+            let at = |revision| self.core.overlay.edges(Direction::Backward, node, about.class, revision, true);
+            for ((object, then, _), (_, now, _)) in at(revision).into_iter().zip(at(u64::MAX)) {
+                if then == now {
+                    continue;
+                }
+                let (was, is) = (is_there(then, about)?, is_there(now, about)?);
+                if was != is {
+                    difference.note(self.above(Edge { node: object, class: about.class, other: node })?, is);
+                }
+            }
+        }
+        difference.is_small().then_some(difference)
+    }
+
+    /// What an object's relations are nested in at the newest revision; `None`: too much to be kept, or some of it not plainly. O(changes of
+    /// the group).
+    fn parents(&self, node: NodeId) -> Option<Vec<Above>> {
+        let (newest, mut parents, mut looked_at) = (self.at(u64::MAX), Vec::new(), 0);
+        for about in self.nesting_of(node)? {
+            for (object, image) in newest.ends(Direction::Backward, node, about.class) {
+                looked_at += 1;
+                match image {
+                    Image::Plain if looked_at > MOST => return None,
+                    Image::Plain if about.plain => parents.push(self.above(Edge { node: object, class: about.class, other: node })?),
+                    Image::Plain => {}
+                    Image::InSegment(_) | Image::InOverlay(_) | Image::AtObject => return None,
+                }
+            }
+        }
+        Some(parents)
+    }
+
+    /// The classes by which an object's relations can be nested, if they are few.
+    fn nesting_of(&self, node: NodeId) -> Option<impl Iterator<Item = NestingClass>> {
+        let (type_id, _) = self.name(node)?;
+        let is_of_type = |about: &&NestingClass| self.core.vocabulary.class(about.class).is_some_and(|class| class.subject_type == type_id);
+        let classes: SmallVec<[NestingClass; 8]> = self.core.nesting.classes.iter().filter(is_of_type).take(MOST + 1).copied().collect();
+        (classes.len() <= MOST).then(|| classes.into_iter())
+    }
+
+    /// What a nesting edge leads to, and from which relation.
+    fn above(&self, edge: Edge) -> Option<Above> {
+        let class = self.core.vocabulary.class(edge.class)?;
+        let Kind::Userset(of) = class.kind else { return None };
+        Some((of, group(edge.node, class.relation)))
     }
 }
 
 impl Core {
-    /// Notes that an edge changed with a revision.
-    pub(super) fn note_nesting(&mut self, class: ClassId, subject: NodeId, revision: u64) {
-        if self.nesting.is_about(class) {
-            let changed = self.nested_anew.get(&subject).copied().unwrap_or(0);
-            self.nested_anew.insert(subject, changed.max(revision));
-            self.nesting_notes += usize::from(revision > self.nesting.revision);
-        }
-    }
-
     /// Finds out anew which groups have changed within the window. O(changes remembered).
     fn remember_nesting(&mut self) {
-        (self.nested_anew, self.nesting_notes) = (imbl::OrdMap::new(), 0);
-        let changed: Vec<_> = self.overlay.changes().filter(|(edge, _)| self.nesting.is_about(edge.class)).collect();
-        for (edge, revision) in changed {
-            self.note_nesting(edge.class, edge.other, revision);
+        self.nested_anew = imbl::OrdMap::new();
+        for (edge, revision) in self.overlay.changes().filter(|(edge, _)| self.nesting.is_about(edge.class)) {
+            let changed = self.nested_anew.entry(edge.other).or_default();
+            changed.revision = changed.revision.max(revision);
         }
     }
+}
+
+/// Whether an edge of the class nests a group; `None`: if its qualifier says so.
+const fn is_there(code: Code, about: NestingClass) -> Option<bool> {
+    if code.is_qualified() { None } else { Some(about.plain && !code.is_absent()) }
 }
 
 /// A relation of an object as the index has it.

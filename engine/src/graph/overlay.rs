@@ -136,6 +136,15 @@ impl Overlay {
         said
     }
 
+    /// Whether it has an edge of a node, at whatever revision. O(log changes).
+    pub(crate) fn speaks_of(&self, node: NodeId) -> bool {
+        [Direction::Forward, Direction::Backward].into_iter().any(|direction| {
+            let all = Edge { node, class: ClassId(0), other: NodeId::MIN }..=Edge { node, class: ClassId(u32::MAX), other: NodeId::MAX };
+            self.may_touch(direction, node, true)
+                && [&self.recent, &self.past].into_iter().any(|part| part.side(direction).range(all.clone()).next().is_some())
+        })
+    }
+
     /// The classes of the edges of a node that it says anything about, in order, each once.
     pub(crate) fn classes(&self, direction: Direction, node: NodeId, past: bool) -> Vec<ClassId> {
         let mut classes = Vec::new();

@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
+use super::base::{AT_ONCE, Placed};
+use super::damage::{Damaged, DamagedPart};
 use super::ids::{ClassId, Direction, NodeId, TypeId};
+use super::nodes::NodeName;
 use super::overlay::{Edge, Said};
 use super::qualifier::Qualifier;
 use super::segment::{Record, Segment};
@@ -31,14 +36,35 @@ impl Graph {
     /// The nodes of two names: [`Graph::find`] for both at once.
     #[inline]
     pub(crate) fn find_both(&self, names: [(TypeId, &str); 2]) -> [Option<NodeId>; 2] {
+        self.find_placed(names).map(|found| found.map(|found| found.node))
+    }
+
+    /// The nodes of two names, with where their records begin: nowhere, for new ones.
+    #[inline]
+    pub(crate) fn find_placed(&self, names: [(TypeId, &str); 2]) -> [Option<Placed>; 2] {
         let core = &*self.core;
-        let found = core.base.find_both(names.map(|(type_id, id)| (type_id, id.as_bytes())));
+        let found = core.base.find_each(names.map(|(type_id, id)| (type_id, id.as_bytes())));
         if core.new_nodes.is_empty() {
             return found;
         }
         let ([a, b], [found_a, found_b]) = (names, found);
-        let new = |(type_id, id)| core.new_nodes.get(&super::nodes::Place { type_id, id }).copied();
+        let new = |(type_id, id)| {
+            core.new_nodes.get(&super::nodes::Place { type_id, id }).map(|node| Placed { node: *node, begin: Placed::NOWHERE })
+        };
         [found_a.or_else(|| new(a)), found_b.or_else(|| new(b))]
+    }
+
+    /// The nodes of some names: [`Graph::find`] for all at once.
+    pub(crate) fn find_all(&self, names: &[(TypeId, &str)]) -> SmallVec<[Option<Placed>; AT_ONCE]> {
+        let core = &*self.core;
+        let mut found = core.base.find_all(names);
+        if !core.new_nodes.is_empty() {
+            for (found, (type_id, id)) in found.iter_mut().zip(names).filter(|(found, _)| found.is_none()) {
+                let new = core.new_nodes.get(&super::nodes::Place { type_id: *type_id, id });
+                *found = new.map(|node| Placed { node: *node, begin: Placed::NOWHERE });
+            }
+        }
+        found
     }
 
     /// The type and the id of a node.
@@ -67,10 +93,44 @@ impl Graph {
         self.revision < self.core.base.revision
     }
 
-    /// What the base knows of a node.
+    /// What the base knows of a node that an edge has.
     #[inline]
     pub(crate) fn record(&self, node: NodeId) -> Option<Record<'_>> {
-        self.core.base.record(node)
+        let record = self.core.base.record(node);
+        if record.is_none() {
+            self.core.missed(node);
+        }
+        record
+    }
+
+    /// Notes that something cannot be read.
+    #[cold]
+    pub(crate) fn note(&self, part: DamagedPart, node: Option<NodeId>, class: Option<ClassId>) {
+        self.core.base.damage.note(part, node, class);
+    }
+
+    /// Says that the base has no record of a node that an edge has: which is noted, unless the node is none of the base's.
+    pub(crate) fn missed(&self, node: NodeId) {
+        self.core.missed(node);
+    }
+
+    /// Notes it if a stored edge has an end that is no node.
+    pub(crate) fn expect_node(&self, end: NodeId) {
+        if end.0 >= self.nodes() {
+            self.note(DamagedPart::Object, None, None);
+        }
+    }
+
+    /// What was found to be unreadable, if anything was.
+    #[inline]
+    pub(crate) fn damaged(&self) -> Option<Damaged> {
+        self.core.base.damage.found()
+    }
+
+    /// How many nodes there are: a stored edge has no other.
+    #[inline]
+    pub(crate) fn nodes(&self) -> u32 {
+        self.core.nodes()
     }
 
     /// One edge, seen from its object; `None`: not there. O(log edges).
@@ -81,7 +141,12 @@ impl Graph {
                 return self.overlay_image(code);
             }
         }
-        base_edge(self.record(object)?, class, subject)
+        let image = base_edge(self.record(object)?, class, subject)?;
+        if subject.is_of_request() {
+            self.note(DamagedPart::Object, Some(object), Some(class));
+            return None;
+        }
+        Some(image)
     }
 
     /// The revision that an edge came with, where that is known.
@@ -136,18 +201,20 @@ impl Graph {
         Some(code.qualifier().map_or(Image::Plain, Image::InOverlay))
     }
 
-    /// The qualifier of an edge with this image; `None`: it has none (or, of damaged memory, one that cannot be read: such an edge must
-    /// not count, [`Graph::edge`] is asked first).
+    /// The qualifier of an edge with this image; `None`: it has none, or one that cannot be read, which is noted.
     pub(crate) fn qualifier(&self, object: NodeId, class: ClassId, subject: NodeId, image: Image) -> Option<Arc<Qualifier>> {
-        match image {
-            Image::Plain => None,
-            Image::InSegment(place) => self.core.base.segment(object)?.qualifier(place).map(Arc::new),
-            Image::InOverlay(place) => self.core.overlay.memory().qualifier(place).cloned(),
-            Image::AtObject => match self.edge(object, class, subject)? {
-                Image::AtObject => None,
-                image @ (Image::Plain | Image::InSegment(_) | Image::InOverlay(_)) => self.qualifier(object, class, subject, image),
-            },
+        let seen = if image == Image::AtObject { self.edge(object, class, subject) } else { Some(image) };
+        let qualifier = match seen {
+            Some(Image::Plain) if image == Image::Plain => return None,
+            Some(Image::InSegment(place)) => self.core.base.segment(object).and_then(|segment| segment.qualifier(place)).map(Arc::new),
+            Some(Image::InOverlay(place)) => self.core.overlay.memory().qualifier(place).cloned(),
+            // Its subject knows of a qualifier, its object of none.
+            Some(Image::Plain | Image::AtObject) | None => None,
+        };
+        if qualifier.is_none() {
+            self.note(DamagedPart::Qualifier, Some(object), Some(class));
         }
+        qualifier
     }
 
     /// Whether a node has any edge.
@@ -172,12 +239,29 @@ impl Core {
     }
 
     pub(super) fn name(&self, node: NodeId) -> Option<(TypeId, &str)> {
-        if let Some(record) = self.base.record(node) {
-            return Some((record.type_id(), std::str::from_utf8(record.name()).ok()?));
+        let found = match self.base.record(node) {
+            Some(record) if record.is_nameless() => self.reborn.get(&node).map(|name| (name.type_id, &*name.id)),
+            Some(record) => std::str::from_utf8(record.name()).ok().map(|id| (record.type_id(), id)),
+            None => self.new_name(node).map(|name| (name.type_id, &*name.id)),
+        };
+        if found.is_none() {
+            self.base.damage.note(DamagedPart::Name, Some(node), None);
         }
+        found
+    }
+
+    fn new_name(&self, node: NodeId) -> Option<&NodeName> {
         let place = node.0.checked_sub(self.base.nodes())?;
-        let name = self.new_names.get(usize::try_from(place).ok()?)?;
-        Some((name.type_id, &name.id))
+        self.new_names.get(usize::try_from(place).ok()?)
+    }
+
+    /// See [`Graph::missed`].
+    fn missed(&self, node: NodeId) {
+        if node.0 < self.base.nodes() {
+            self.base.damage.note(DamagedPart::Record, Some(node), None);
+        } else if node.0 >= self.nodes() && !node.is_of_request() {
+            self.base.damage.note(DamagedPart::Object, None, None);
+        }
     }
 }
 

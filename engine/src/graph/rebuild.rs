@@ -1,12 +1,13 @@
 //! A newer base from an older one and what changed since: a few segments at a time, so that not two of each are in memory.
 //!
-//! Nodes keep their numbers; new ones are put behind. A base of which some segments are newer than others is as good as any: what they
+//! Nodes keep their numbers; new ones are put behind; those that are dead give up their names (`super::dead`). A base of which some segments are newer than others is as good as any: what they
 //! have more is in the overlay as well, until [`Graph::rebased`] takes it away.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::base::{Base, SegmentsWriter, first_of};
+use super::damage::DamagedPart;
 use super::ids::{Direction, NodeId, TypeId};
 use super::overlay::Edge;
 use super::segment::{SEGMENT_BITS, Segment, SegmentEdge, SegmentWriter};
@@ -60,7 +61,11 @@ impl Graph {
     }
 
     fn write(&self, node: NodeId, writer: &mut SegmentWriter) {
-        // A node without a name is one of damaged memory; those behind it keep their numbers.
+        if self.core.is_forgotten(node) {
+            writer.push_nameless();
+            return;
+        }
+        // A node without a name is one of damaged memory, of which nothing that is made is used.
         let (type_id, name) = self.name(node).unwrap_or((TypeId(MAX_TYPES - 1), ""));
         let mut forward = self.edges_to_write(Direction::Forward, node);
         let mut backward = self.edges_to_write(Direction::Backward, node);
@@ -87,7 +92,8 @@ impl Graph {
                         Direction::Backward => (run.qualified.then(Default::default), 0),
                     };
                     if run.qualified && qualifier.is_none() {
-                        // It cannot be read. Written down without one it would count for good; left out, the digest tells.
+                        // Written down without one it would count for good.
+                        self.note(DamagedPart::Qualifier, Some(node), Some(run.class));
                         continue;
                     }
                     edges.push(SegmentEdge { class: run.class, other, qualifier, revision });
@@ -114,7 +120,7 @@ impl Graph {
     pub(crate) fn with_segments(&self, first: usize, segments: Vec<Segment>) -> Self {
         let mut base = Base::clone(&self.core.base);
         for (place, segment) in base.segments.iter_mut().skip(first).zip(segments) {
-            *place = segment;
+            *place = Segment { damage: self.core.base.damage.clone(), ..segment };
         }
         let core = Core { base: Arc::new(base), ..Core::clone(&self.core) };
         Self { core: Arc::new(core), revision: self.revision }
@@ -131,9 +137,10 @@ impl Graph {
         for node in node..self.core.nodes() {
             self.write(NodeId(node), writer.current());
         }
-        base.segments.extend(writer.finish());
+        base.extend(writer.finish());
         base.revision = revision;
-        base.index(base.names.seed);
+        let found = base.indexed(|node| self.is_dead_in(&base, node));
+        base.put(found);
         base
     }
 
@@ -142,9 +149,11 @@ impl Graph {
         let (before, now) = (self.core.base.nodes(), base.nodes());
         let in_base = now.saturating_sub(before) as usize;
         let new_names = self.core.new_names.clone().split_off(in_base.min(self.core.new_names.len()));
-        let new_nodes = (now..).map(NodeId).zip(&new_names).map(|(node, name)| (name.clone(), node)).collect();
         let overlay = self.core.overlay.rebased(base.revision, oldest);
-        let core = Core { base: Arc::new(base), overlay, new_names, new_nodes, ..Core::clone(&self.core) };
+        let reborn = self.reborn_in(&base, &overlay);
+        let new_nodes = (now..).map(NodeId).zip(&new_names).chain(reborn.iter().map(|(node, name)| (*node, name)));
+        let new_nodes = new_nodes.map(|(node, name)| (name.clone(), node)).collect();
+        let core = Core { base: Arc::new(base), overlay, new_names, new_nodes, reborn, taken: 0, ..Core::clone(&self.core) };
         Self { core: Arc::new(core), revision: self.revision }
     }
 }

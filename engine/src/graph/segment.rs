@@ -2,7 +2,7 @@
 //!
 //! A node's record, in words of 32 bits: type and length of the name; the name; how many header words each direction has; the headers of
 //! the runs to subjects, then of those from objects; then the ends of those edges, run by run, each run in order; last the
-//! revisions of the edges to subjects. So what a check needs of a node lies together: a hop is one look at the offsets and one or two
+//! revisions of the edges to subjects. A node whose name is empty is nobody's (`super::dead`). So what a check needs of a node lies together: a hop is one look at the offsets and one or two
 //! cache lines.
 //!
 //! A header word holds a class (20 bits), whether its edges have qualifiers (1 bit) and their number (11 bits; all ones: the next word
@@ -11,6 +11,8 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
+use super::base::Placed;
+use super::damage::{Damage, DamagedPart};
 use super::ids::{ClassId, Direction, NodeId, TypeId};
 use super::qualifier::Qualifier;
 use crate::limits::MAX_TYPES;
@@ -44,6 +46,10 @@ pub(crate) struct Segment {
     /// The revisions that edges of this segment came with, each once; low word first.
     pub(crate) revisions: Words,
     pub(crate) counts: Counts,
+    /// Whether the index of names says where its records begin.
+    pub(crate) is_placed: bool,
+    /// Where to note what cannot be read.
+    pub(crate) damage: Damage,
 }
 
 /// What is in a segment, so that nobody has to go through it to tell: it may be in a file that is not in memory. Stored in snapshot
@@ -66,10 +72,22 @@ impl Segment {
         self.offsets.len().saturating_sub(1)
     }
 
-    /// The record of a node of this segment. O(1).
+    /// The record of a node of this segment; `None`: there is none, or it cannot be read. O(1).
     #[inline]
     pub(crate) fn record(&self, node: NodeId) -> Option<Record<'_>> {
-        Record::read(self.records.as_slice().get(self.begin(node)?..)?)
+        self.record_at(Placed { node, begin: self.begin(node)? })
+    }
+
+    /// The record of a node of which it is known where it begins. O(1).
+    #[inline]
+    pub(crate) fn record_at(&self, Placed { node, begin }: Placed) -> Option<Record<'_>> {
+        Record::read(&self.damage, node, self.records.as_slice().get(begin as usize..)?)
+    }
+
+    /// The first word of the record that begins there.
+    #[inline]
+    pub(crate) fn first(&self, begin: u32) -> Option<u32> {
+        self.records.get(begin as usize)
     }
 
     /// Adds what it takes to accounts. O(1).
@@ -89,28 +107,33 @@ impl Segment {
 
     /// Where the record of a node begins.
     #[inline]
-    pub(crate) fn begin(&self, node: NodeId) -> Option<usize> {
-        self.offsets.as_slice().get((node.0 & ((1 << SEGMENT_BITS) - 1)) as usize).map(|begin| *begin as usize)
+    pub(crate) fn begin(&self, node: NodeId) -> Option<u32> {
+        self.offsets.as_slice().get((node.0 & ((1 << SEGMENT_BITS) - 1)) as usize).copied()
     }
 
-    /// Whether a node of this segment has this type and id. O(1).
+    /// Whether a node, which is one of this segment, has this type and id. O(1).
     #[inline]
     pub(crate) fn is_named(&self, node: NodeId, type_id: TypeId, id: &[u8]) -> bool {
-        let Some(begin) = self.begin(node) else { return false };
-        self.records.get(begin).is_some_and(|first| self.is_named_at(begin, first, type_id, id))
+        let Some((begin, first)) = self.begin(node).and_then(|begin| Some((begin, self.first(begin)?))) else {
+            self.damage.note(DamagedPart::Record, Some(node), None);
+            return false;
+        };
+        self.is_named_at(begin, first, type_id, id)
     }
 
     /// Whether the record that begins there, with that word, has this type and id.
     #[inline]
-    pub(crate) fn is_named_at(&self, begin: usize, first: u32, type_id: TypeId, id: &[u8]) -> bool {
+    pub(crate) fn is_named_at(&self, begin: u32, first: u32, type_id: TypeId, id: &[u8]) -> bool {
         let len = (first >> TYPE_BITS) as usize;
-        first & (MAX_TYPES - 1) == type_id.0
-            && len == id.len()
-            && self
-                .records
-                .as_slice()
-                .get(begin + 1..begin + 1 + len.div_ceil(4))
-                .is_some_and(|name| bytemuck::cast_slice::<u32, u8>(name).get(..len) == Some(id))
+        if first & (MAX_TYPES - 1) != type_id.0 || len != id.len() {
+            return false;
+        }
+        let begin = begin as usize;
+        let Some(name) = self.records.as_slice().get(begin + 1..begin + 1 + len.div_ceil(4)) else {
+            self.damage.note(DamagedPart::Name, None, None);
+            return false;
+        };
+        is_same(name, id)
     }
 
     /// The qualifier at a place that a run names.
@@ -126,9 +149,21 @@ impl Segment {
     }
 }
 
+/// Whether words begin with these bytes. Ids are short: a call of the system's comparison costs more than they do.
+#[inline]
+fn is_same(words: &[u32], bytes: &[u8]) -> bool {
+    let (whole, rest) = bytes.as_chunks::<4>();
+    let Some((words, last)) = words.split_at_checked(whole.len()) else { return false };
+    let differing = words.iter().zip(whole).fold(0, |differing, (word, bytes)| differing | (word ^ u32::from_le_bytes(*bytes)));
+    let last = last.first().map_or([0; 4], |last| last.to_le_bytes());
+    differing == 0 && last.iter().zip(rest).all(|(a, b)| a == b)
+}
+
 /// What is known of one node.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Record<'a> {
+    damage: &'a Damage,
+    node: NodeId,
     first: u32,
     name: &'a [u32],
     forward: &'a [u32],
@@ -138,7 +173,7 @@ pub(crate) struct Record<'a> {
 
 impl<'a> Record<'a> {
     #[inline]
-    fn read(words: &'a [u32]) -> Option<Self> {
+    fn read(damage: &'a Damage, node: NodeId, words: &'a [u32]) -> Option<Self> {
         let (first, rest) = words.split_first()?;
         let (name, rest) = rest.split_at_checked((*first >> TYPE_BITS).div_ceil(4) as usize)?;
         let (counts, rest) = rest.split_first()?;
@@ -148,7 +183,12 @@ impl<'a> Record<'a> {
         };
         let (forward, rest) = rest.split_at_checked(forward as usize)?;
         let (backward, ends) = rest.split_at_checked(backward as usize)?;
-        Some(Self { first: *first, name, forward, backward, ends })
+        Some(Self { damage, node, first: *first, name, forward, backward, ends })
+    }
+
+    /// Whether the name was given up, since nothing had an edge of the node any more: no id is empty.
+    pub(crate) const fn is_nameless(&self) -> bool {
+        self.first >> TYPE_BITS == 0
     }
 
     /// The node's type.
@@ -165,19 +205,34 @@ impl<'a> Record<'a> {
     #[inline]
     pub(crate) fn runs(&self, direction: Direction) -> Runs<'a> {
         match direction {
-            Direction::Forward => Runs { headers: self.forward, ends: self.ends, places: true },
-            Direction::Backward if self.forward.is_empty() => Runs { headers: self.backward, ends: self.ends, places: false },
+            Direction::Forward => self.forward(),
+            Direction::Backward if self.forward.is_empty() => self.backward(self.ends),
             Direction::Backward => {
-                let mut forward = Runs { headers: self.forward, ends: self.ends, places: true };
+                let mut forward = self.forward();
                 let edges: usize = forward.by_ref().map(|run| run.ends.len()).sum();
-                Runs { headers: self.backward, ends: forward.ends.get(edges..).unwrap_or_default(), places: false }
+                // Behind the edges are their revisions.
+                let Some(ends) = forward.ends.get(edges..) else {
+                    self.damage.note(DamagedPart::Edges, Some(self.node), None);
+                    return Runs::default();
+                };
+                self.backward(ends)
             }
         }
     }
 
+    #[inline]
+    fn forward(&self) -> Runs<'a> {
+        Runs { headers: self.forward, ends: self.ends, damage: Some(self.damage), node: self.node, places: true }
+    }
+
+    #[inline]
+    fn backward(&self, ends: &'a [u32]) -> Runs<'a> {
+        Runs { headers: self.backward, ends, damage: Some(self.damage), node: self.node, places: false }
+    }
+
     /// The numbers of the revisions of the forward edges, in their order.
     fn revisions(&self) -> &'a [u32] {
-        let mut forward = Runs { headers: self.forward, ends: self.ends, places: true };
+        let mut forward = self.forward();
         let edges: usize = forward.by_ref().map(|run| run.ends.len()).sum();
         forward.ends.get(..edges).unwrap_or_default()
     }
@@ -222,7 +277,19 @@ impl Run<'_> {
 pub(crate) struct Runs<'a> {
     headers: &'a [u32],
     ends: &'a [u32],
+    /// Where to note that the rest cannot be read; `None`: there are none.
+    damage: Option<&'a Damage>,
+    node: NodeId,
     places: bool,
+}
+
+/// Notes that a node's runs do not have the edges that they should.
+#[cold]
+#[inline(never)]
+fn broken(damage: Option<&Damage>, node: NodeId) {
+    if let Some(damage) = damage {
+        damage.note(DamagedPart::Edges, Some(node), None);
+    }
 }
 
 impl<'a> Iterator for Runs<'a> {
@@ -231,16 +298,26 @@ impl<'a> Iterator for Runs<'a> {
     #[inline]
     fn next(&mut self) -> Option<Run<'a>> {
         let (header, mut rest) = self.headers.split_first()?;
+        let qualified = header & QUALIFIED != 0;
         let mut len = (header >> LONG_SHIFT) as usize;
         if len == LONG {
-            let (long, behind) = rest.split_first()?;
+            let Some((long, behind)) = rest.split_first() else {
+                broken(self.damage, self.node);
+                return None;
+            };
             len = *long as usize;
             rest = behind;
         }
         self.headers = rest;
-        let qualified = header & QUALIFIED != 0;
-        let (ends, behind) = self.ends.split_at_checked(len)?;
-        let (places, behind) = behind.split_at_checked(if qualified && self.places { len } else { 0 })?;
+        let parts = self.ends.split_at_checked(len).and_then(|(ends, behind)| {
+            let (places, behind) = behind.split_at_checked(if qualified && self.places { len } else { 0 })?;
+            Some((ends, places, behind))
+        });
+        let Some((ends, places, behind)) = parts else {
+            broken(self.damage, self.node);
+            self.headers = &[];
+            return None;
+        };
         self.ends = behind;
         Some(Run { class: ClassId(header & (QUALIFIED - 1)), qualified, ends, places })
     }

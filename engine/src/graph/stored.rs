@@ -9,7 +9,7 @@ use std::io;
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::Graph;
-use super::base::{Base, first_of, index};
+use super::base::{Base, Indexed, first_of, index};
 use super::ids::{Direction, NodeId};
 use super::names::{NameIndex, words_for};
 use super::segment::{Counts, SEGMENT_BITS, Segment};
@@ -31,6 +31,8 @@ pub(crate) struct GraphHead {
     /// What the hashes of names begin with.
     seed: u64,
     nodes: u32,
+    /// How many of them are known by name.
+    live: u32,
     segments: Vec<Counts>,
 }
 
@@ -68,7 +70,7 @@ impl Graph {
         let base = &*self.core.base;
         let is_still = self.is_still();
         let nodes = if is_still { base.nodes() } else { self.core.nodes() };
-        let mut segments = Vec::new();
+        let (mut segments, mut begins) = (Vec::new(), Vec::new());
         for place in 0..segments_of(nodes) {
             let rebuilt;
             let segment = match base.segments.get(place) {
@@ -84,18 +86,22 @@ impl Graph {
             writer.words(&section(place, "qualifiers"), segment.qualifiers.as_slice())?;
             writer.words(&section(place, "revisions"), segment.revisions.as_slice())?;
             segments.push(segment.counts);
+            begins.extend(segment.offsets.as_slice().iter().take(segment.len()));
         }
         let seed = base.names.seed;
-        if nodes == base.nodes() {
+        let live = if is_still && self.core.reborn.is_empty() && base.segments.iter().all(|segment| segment.is_placed) {
             write_index(writer, (&base.names, &base.order, &base.ranks))?;
+            base.live
         } else {
             let name = |node| self.name(node).map(|(type_id, id)| (type_id, id.as_bytes()));
-            let (names, order, ranks) = index(seed, nodes, name);
+            let begin = |node: NodeId| begins.get(node.0 as usize).copied().unwrap_or(u32::MAX);
+            let Indexed { names, order, ranks, live } = index(seed, nodes, |node| self.core.is_forgotten(node), name, begin);
             write_index(writer, (&names, &order, &ranks))?;
-        }
+            live
+        };
         let vocabulary = self.vocabulary();
         let [types, relations] = [vocabulary.types(), vocabulary.relations()].map(|names| names.iter().map(ToString::to_string).collect());
-        Ok(GraphHead { types, relations, classes: vocabulary.classes().to_vec(), seed, nodes, segments })
+        Ok(GraphHead { types, relations, classes: vocabulary.classes().to_vec(), seed, nodes, live, segments })
     }
 
     /// The graph whose arrays are in a container. O(segments): none of them is read.
@@ -103,7 +109,7 @@ impl Graph {
         if NodeId(head.nodes).is_of_request() || head.segments.len() != segments_of(head.nodes) {
             return Err(SnapshotError::Inconsistent { what: "the number of its nodes does not go with that of its segments" });
         }
-        let mut segments = Vec::with_capacity(head.segments.len());
+        let mut base = Base { revision, ..Base::default() };
         for (place, counts) in head.segments.iter().enumerate() {
             let words = |array| container.words(&section(place, array));
             let segment = Segment {
@@ -112,20 +118,22 @@ impl Graph {
                 qualifiers: words("qualifiers")?,
                 revisions: words("revisions")?,
                 counts: *counts,
+                is_placed: true,
+                damage: base.damage.clone(),
             };
             if segment.nodes() != head.nodes.saturating_sub(first_of(place)).min(1 << SEGMENT_BITS) {
                 return Err(SnapshotError::Inconsistent { what: "a segment does not have as many nodes as it should" });
             }
-            segments.push(segment);
+            base.segments.push(segment);
         }
         let names = NameIndex { seed: head.seed, buckets: container.words(NAMES)? };
         let (order, ranks) = (container.words(ORDER)?, container.words(RANKS)?);
         let nodes = head.nodes as usize;
         let has_names = names.buckets.len() == words_for(nodes) || nodes == 0 && names.buckets.is_empty();
-        if !has_names || order.len() != nodes || ranks.len() != nodes {
+        if !has_names || order.len() != nodes || ranks.len() != nodes || head.live > head.nodes {
             return Err(SnapshotError::Inconsistent { what: "what finds and orders its nodes does not go with their number" });
         }
-        Ok(Self::of_base(vocabulary, Base { revision, segments, names, order, ranks }))
+        Ok(Self::of_base(vocabulary, Base { names, order, ranks, live: head.live, ..base }))
     }
 
     /// Holds what can be looked at in two ways against each other: a node is found by its name and stands in the order where its rank
@@ -133,7 +141,17 @@ impl Graph {
     pub(crate) fn check_base(&self) -> Result<(), SnapshotError> {
         let base = &*self.core.base;
         let mut before = None;
-        for (rank, node) in (0_u32..).zip(base.order.as_slice()) {
+        for (rank, node) in (base.live..).zip(base.dead_order()) {
+            let edges = self.record(NodeId(*node)).is_none_or(|record| {
+                [Direction::Forward, Direction::Backward].into_iter().any(|direction| record.runs(direction).next().is_some())
+            });
+            if edges || base.ranks.get(*node as usize) != Some(rank) {
+                return Err(SnapshotError::Inconsistent {
+                    what: "a node that has no name any more has edges, or does not stand where it should",
+                });
+            }
+        }
+        for (rank, node) in (0_u32..base.live).zip(base.order.as_slice()) {
             let name = self.name(NodeId(*node));
             let Some((type_id, id)) = name.filter(|_| before < name) else {
                 return Err(SnapshotError::Inconsistent { what: "its nodes are not in order" });

@@ -14,6 +14,16 @@ impl Code {
     pub(crate) const ABSENT: Self = Self(0);
     pub(crate) const PLAIN: Self = Self(1);
 
+    /// Whether the edge is not there.
+    pub(crate) const fn is_absent(self) -> bool {
+        self.0 == Self::ABSENT.0
+    }
+
+    /// Whether the edge is there with a qualifier.
+    pub(crate) const fn is_qualified(self) -> bool {
+        self.0 > Self::PLAIN.0
+    }
+
     /// Which of the overlay's qualifiers it has, if any.
     pub(crate) fn qualifier(self) -> Option<usize> {
         self.0.checked_sub(2).and_then(|place| usize::try_from(place).ok())

@@ -47,6 +47,8 @@ pub(crate) fn compile(schema: &Schema, vocabulary: &Vocabulary) -> Plans {
             let reaching = |kind| (0_u32..).zip(&plan.ops).filter(move |(_, (_, reach))| reach.has(kind)).map(|(place, _)| place).collect();
             plan.by_kind = (0..).map(KindId).take(kinds.len()).map(reaching).collect();
         }
+        plans.find_simple();
+        plans.find_links();
     }
     plans
 }
@@ -115,7 +117,7 @@ impl<'a> Compiler<'a> {
                     if known.insert(id) {
                         classes.push((id, class));
                     }
-                    self.rule(id, direct);
+                    self.rule(id, class.kind, direct);
                 }
                 self.classes.insert((type_id, relation_id), classes.into());
             }
@@ -135,12 +137,13 @@ impl<'a> Compiler<'a> {
         Some((self.vocabulary.class_id(&class)?, class))
     }
 
-    fn rule(&mut self, class: ClassId, direct: &SubjectType) {
+    fn rule(&mut self, class: ClassId, kind: Kind, direct: &SubjectType) {
         let place = class.0 as usize;
         if self.plans.rules.len() <= place {
             self.plans.rules.resize(place + 1, Rule::default());
         }
         let Some(rule) = self.plans.rules.get_mut(place) else { return };
+        rule.kind = Some(kind);
         if direct.caveat.is_none() && !direct.expiration {
             rule.plain = true;
         } else {

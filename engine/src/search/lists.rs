@@ -35,8 +35,7 @@ mod waves;
 #[cfg(test)]
 mod tests;
 
-/// The number of the object or subject of a question that nothing names.
-const NOBODY: NodeId = NodeId::MAX;
+const NOBODY: NodeId = NodeId::NOBODY;
 
 impl Evaluator<'_> {
     /// The objects of a type that `subject` has `relation` on, by id. O(edges between the subject and the candidates), and a check for each
@@ -45,6 +44,16 @@ impl Evaluator<'_> {
     /// # Errors
     /// Those of a check, of any of the objects looked at.
     pub fn list_objects(
+        &self,
+        object_type: &Name,
+        relation: &Name,
+        subject: &Subject,
+        page: PageRequest<'_>,
+    ) -> Result<Page<ListedObject>, EvalError> {
+        self.answered(self.find_objects(object_type, relation, subject, page))
+    }
+
+    fn find_objects(
         &self,
         object_type: &Name,
         relation: &Name,
@@ -88,6 +97,10 @@ impl Evaluator<'_> {
         subject: &Subject,
         page: PageRequest<'_>,
     ) -> Result<Page<ListedPermission>, EvalError> {
+        self.answered(self.find_permissions(object, subject, page))
+    }
+
+    fn find_permissions(&self, object: &ObjectRef, subject: &Subject, page: PageRequest<'_>) -> Result<Page<ListedPermission>, EvalError> {
         let circuit = || self.by_circuit(self.limits, |circuit| circuit.list_permissions(object, subject, page));
         let definition = self.prepared.schema.definitions.get(object.object_type());
         let (Some(wanted), Some(definition)) = (self.wanted_of(subject), definition) else { return circuit() };
@@ -99,8 +112,8 @@ impl Evaluator<'_> {
             names.insert(&relation.name, (relation.kind, plan));
         }
         let Some(object_type) = object_type else { return Ok(Page { items: Vec::new(), next: None }) };
-        let sight = self.sight();
-        let (node, subject_node) = sight.both((object_type, object.id()), (wanted.type_id, subject.id()));
+        let mut sight = self.sight();
+        let (node, subject_node) = sight.both([(object_type, object.id()), (wanted.type_id, subject.id())]);
         let mut walk = self.walk(self.asked_of(subject_node, wanted));
         let mut decider = Decider::new(self);
         let names = names.into_iter().filter(|(name, _)| page.after.is_none_or(|after| ***name > *after));
@@ -126,8 +139,8 @@ impl<'a> Evaluator<'a> {
     where
         'a: 'e,
     {
-        let Prepared { plans, schema, .. } = self.prepared;
-        Walk::new(World::new(self.sight(), plans, schema, asked, (self.time, self.context)), self.limits)
+        let Prepared { plans, schema, indexed, .. } = self.prepared;
+        Walk::new(World::new(self.sight(), plans, schema, asked, (self.time, self.context), *indexed), self.limits)
     }
 
     fn plan_of(&self, object_type: &Name, relation: &Name) -> Option<(TypeId, PlanId)> {

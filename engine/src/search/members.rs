@@ -8,7 +8,7 @@ use super::world::{Looks, Standing, World};
 use crate::eval::Stopped;
 use crate::graph::groups::Ancestors;
 use crate::graph::ids::{Direction, NodeId, RelationId};
-use crate::graph::nesting::group as indexed;
+use crate::graph::nesting::{Anew, Nested, group as indexed};
 use crate::graph::vocabulary::Kind;
 
 /// A relation of an object all of whose members are found from below.
@@ -39,7 +39,7 @@ pub(super) struct Members<'a> {
     many: Option<Box<hashbrown::HashSet<Group, foldhash::fast::FixedState>>>,
     /// Lists of further groups, all that one of the groups found is nested in.
     lists: SmallVec<[&'a [[u32; 2]]; LISTS]>,
-    /// Groups that were found in lists and are nested otherwise now.
+    /// Groups that were found in lists and are no longer nested in all that they were nested in.
     anew: SmallVec<[[u32; 2]; LISTS]>,
     /// How many of them were gone up from.
     climbed: usize,
@@ -59,12 +59,18 @@ impl<'a> Members<'a> {
         while let Some((node, relation)) = self.found.get(self.climbed).copied() {
             looks.take(1)?;
             self.climbed += 1;
+            if node.0 >= world.nodes {
+                world.sight.missed(node);
+            }
             if !self.look_up(world, looks, (node, relation))? {
                 self.up(world, looks, node, Kind::Userset(relation))?;
             }
             if self.has(group) {
                 return Ok(Member::Yes);
             }
+        }
+        if group.0.0 >= world.nodes {
+            world.sight.missed(group.0);
         }
         Ok(if self.unsure { Member::Unsure } else { Member::No })
     }
@@ -80,27 +86,48 @@ impl<'a> Members<'a> {
         asked.wildcard.map_or(Ok(()), |wildcard| self.up(world, looks, wildcard, Kind::Wildcard))
     }
 
-    /// Takes what the index has for a group, if that still holds: whether it did.
+    /// Takes all that a group is nested in, as far as one can tell without walking: whether one can.
     fn look_up(&mut self, world: &World<'a>, looks: &mut Looks<'_>, (node, relation): Group) -> Result<bool, Stopped> {
-        if !world.is_indexed || world.is_nested_anew(node) {
+        if !world.has_groups() {
             return Ok(false);
         }
-        let list = match world.sight.graph.nesting().ancestors(indexed(node, relation)) {
-            Ancestors::Top => return Ok(true),
-            Ancestors::Walk => return Ok(false),
-            Ancestors::List(list) => list,
+        let group = indexed(node, relation);
+        let own = match world.nested(group) {
+            Nested::AsIndexed => None,
+            Nested::Anew(anew) if anew.only_adds() => Some(anew),
+            Nested::Anew(anew) => return self.step(looks, Some(anew)),
+            Nested::Unknown => return Ok(false),
         };
+        match world.sight.graph.nesting().ancestors(group) {
+            Ancestors::Top => {}
+            Ancestors::Walk => return self.step(looks, own),
+            Ancestors::List(list) if self.take(world, looks, list)? => {}
+            Ancestors::List(_) => return self.step(looks, own),
+        }
+        own.map_or(Ok(()), |anew| self.insert_all(looks, anew.added()))?;
+        Ok(true)
+    }
+
+    /// Takes what the index has above a group, and what its groups are nested in besides by now: whether that is all.
+    fn take(&mut self, world: &World<'a>, looks: &mut Looks<'_>, list: &'a [[u32; 2]]) -> Result<bool, Stopped> {
         // On the way up to a changed group every list holds it: to look at all of each would cost the square of the way.
         if self.anew.iter().any(|group| list.binary_search(group).is_ok()) {
             return Ok(false);
         }
+        let mut adds = false;
         if world.may_be_nested_anew() {
             looks.take(list.len() as u64)?;
-            if let Some(group) = list.iter().find(|[node, _]| world.is_nested_anew(NodeId(*node))) {
-                if self.anew.len() < LISTS {
-                    self.anew.push(*group);
+            for group in list {
+                match world.nested(*group) {
+                    Nested::AsIndexed => {}
+                    Nested::Anew(anew) if anew.only_adds() => adds = true,
+                    Nested::Anew(_) | Nested::Unknown => {
+                        if self.anew.len() < LISTS {
+                            self.anew.push(*group);
+                        }
+                        return Ok(false);
+                    }
                 }
-                return Ok(false);
             }
         }
         if self.lists.len() < LISTS {
@@ -112,7 +139,28 @@ impl<'a> Members<'a> {
                 self.note((NodeId(*node), RelationId(*relation)));
             }
         }
+        // Nothing is gone from any of them, so what leads up from them is the list and what leads up from what was added.
+        for group in list.iter().filter(|_| adds) {
+            if let Nested::Anew(anew) = world.nested(*group) {
+                self.insert_all(looks, anew.added())?;
+            }
+        }
         Ok(true)
+    }
+
+    /// Goes up from a group that is nested otherwise than it was, if it is known how: whether it is.
+    fn step(&mut self, looks: &mut Looks<'_>, own: Option<Anew<'_>>) -> Result<bool, Stopped> {
+        let Some(parents) = own.and_then(Anew::parents) else { return Ok(false) };
+        self.insert_all(looks, parents)?;
+        Ok(true)
+    }
+
+    fn insert_all(&mut self, looks: &mut Looks<'_>, groups: impl Iterator<Item = [u32; 2]>) -> Result<(), Stopped> {
+        for [node, relation] in groups {
+            looks.take(1)?;
+            self.insert((NodeId(node), RelationId(relation)));
+        }
+        Ok(())
     }
 
     fn up(&mut self, world: &World<'_>, looks: &mut Looks<'_>, node: NodeId, kind: Kind) -> Result<(), Stopped> {

@@ -2,7 +2,9 @@
 //!
 //! That its answers are those of the circuit and of brute force is for the test kit.
 
+mod contextual;
 mod nesting;
+mod nesting_anew;
 
 use std::sync::Arc;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::members::{Member, Members};
+use super::members::{Group, Member, Members};
 use super::world::{Edges, Looks, Standing, Tri, World};
 use crate::eval::{Limits, Stopped};
 use crate::graph::ids::{ClassId, Direction, NodeId, RelationId};
@@ -15,7 +15,7 @@ use crate::graph::vocabulary::Kind;
 use crate::plan::{Expr, Op, PlanId};
 
 /// A plan to try at a node.
-type Atom = (PlanId, NodeId);
+pub(super) type Atom = (PlanId, NodeId);
 
 /// Up to this many atoms are compared one by one.
 const FEW: usize = 24;
@@ -67,15 +67,29 @@ pub(super) struct Walk<'a> {
     members: Members<'a>,
     /// What expressions came to, by place in their plan.
     known: HashMap<(PlanId, usize, NodeId), Tri, foldhash::fast::FixedState>,
+    /// Whether what is easily said is said at a glance, and charged more than it costs.
+    glances: bool,
 }
 
 impl<'a> Walk<'a> {
+    #[inline]
     pub(super) fn new(world: World<'a>, limits: Limits<'a>) -> Self {
-        Self { world, looks: Looks::new(limits), members: Members::default(), known: HashMap::default() }
+        Self { world, looks: Looks::new(limits), members: Members::default(), known: HashMap::default(), glances: false }
+    }
+
+    /// One that glances. What ends within its budget so ends within it without glances.
+    #[inline]
+    pub(super) fn glancing(world: World<'a>, limits: Limits<'a>) -> Self {
+        Self { world, looks: Looks::new(limits), members: Members::default(), known: HashMap::default(), glances: true }
     }
 
     /// Whether a plan holds at a node, and the steps that it took, `base` having been taken before. O(what is reached).
     pub(super) fn search(&mut self, plan: PlanId, node: NodeId, base: u64) -> Result<(Tri, u64), Stopped> {
+        if self.glances
+            && let Some(found) = self.glance(plan, node, base)?
+        {
+            return Ok(found);
+        }
         let mut front = Front::default();
         front.push((plan, node));
         let (mut cost, mut begin) = (0, 0);
@@ -132,7 +146,8 @@ impl<'a> Walk<'a> {
             let holds = match op {
                 Op::Itself(relation) => asked.kind == Kind::Userset(*relation) && asked.node == node,
                 Op::Object => asked.kind == Kind::Object && asked.node == node,
-                Op::Named(class) => self.named(&edges, *class, asked.node, front),
+                // Kinds can share a number.
+                Op::Named(class) => plans.names(*class, asked.kind) && self.named(&edges, *class, asked.node, front),
                 Op::Wildcard(class) => asked.wildcard.is_some_and(|wildcard| self.named(&edges, *class, wildcard, front)),
                 Op::Group { class, relation, plan } => self.groups(&edges, *class, (*relation, *plan), front)?,
                 Op::Same(plan) => {
@@ -299,6 +314,18 @@ impl<'a> Walk<'a> {
         let (found, steps) = self.world.caveat(qualifier);
         *spent += steps;
         Ok(found)
+    }
+
+    /// Whether so many steps are within the budget.
+    pub(super) const fn afford(&self, steps: u64) -> Result<(), Stopped> {
+        self.looks.afford(steps)
+    }
+
+    /// Whether the subject is in a group all of whose members are found from below.
+    #[inline]
+    pub(super) fn contains(&mut self, group: Group) -> Result<Member, Stopped> {
+        let Self { world, looks, members, .. } = self;
+        members.contains(world, looks, group)
     }
 
     /// Looks at the deadline now and then, first of all at the start.

@@ -7,15 +7,21 @@ use dhow_schema::caveat::{COST_LIMIT, Outcome};
 use dhow_schema::ir::Schema;
 use dhow_schema::value::Context;
 
+use super::extra::Extra;
 use super::sight::{Found, Sight};
 use crate::eval::{Limits, Stopped};
+use crate::graph::Graph;
+use crate::graph::damage::DamagedPart;
+use crate::graph::groups::Group;
 use crate::graph::ids::{ClassId, Direction, NodeId, TypeId};
+use crate::graph::inherited::Inherited;
+use crate::graph::nesting::Nested;
 use crate::graph::qualifier::Qualifier;
 use crate::graph::read::Image;
 use crate::graph::segment::{Run, Runs};
 use crate::graph::vocabulary::Kind;
 use crate::limits::{CAVEAT_UNITS_PER_STEP, STEPS_BETWEEN_DEADLINE_POLLS};
-use crate::plan::{KindId, Plans};
+use crate::plan::{KindId, PlanId, Plans};
 use crate::time::Timestamp;
 
 /// What a search finds.
@@ -66,8 +72,22 @@ pub(super) struct World<'a> {
     pub(super) asked: Asked,
     pub(super) time: Timestamp,
     pub(super) context: &'a Context,
-    /// Whether the graph's index of nested groups is about this schema's groups.
-    pub(super) is_indexed: bool,
+    indexed: Indexed,
+    /// How many stored nodes there are.
+    pub(super) nodes: u32,
+}
+
+/// Which of the graph's indexes are about a schema's plans.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Indexed {
+    groups: bool,
+    links: bool,
+}
+
+impl Indexed {
+    pub(super) fn of(graph: &Graph, plans: &Plans) -> Self {
+        Self { groups: graph.nesting().classes() == plans.nesting(), links: graph.links() == plans.links() }
+    }
 }
 
 /// The edges of one node in one direction, class by class.
@@ -87,9 +107,23 @@ impl<'a> World<'a> {
         schema: &'a Schema,
         asked: Asked,
         (time, context): (Timestamp, &'a Context),
+        indexed: Indexed,
     ) -> Self {
-        let is_indexed = sight.graph.nesting().classes() == plans.nesting();
-        Self { sight, plans, schema, asked, time, context, is_indexed }
+        Self { sight, plans, schema, asked, time, context, indexed, nodes: sight.graph.nodes() }
+    }
+
+    /// Whether the graph's index of nested groups is about this schema's groups.
+    #[inline]
+    pub(super) const fn has_groups(&self) -> bool {
+        self.indexed.groups
+    }
+
+    /// What a plan at a node leads to along arrows, if the graph's index has it.
+    #[inline]
+    pub(super) fn inherited(&self, (plan, node): (PlanId, NodeId)) -> Option<Inherited<'a>> {
+        let Sight { graph, extra, .. } = self.sight;
+        let is_brought = |node| extra.is_some_and(|extra| extra.names(Direction::Forward, node));
+        if self.indexed.links { graph.inherited(plan.0, node, is_brought) } else { None }
     }
 
     /// The edges of a node.
@@ -175,6 +209,11 @@ impl<'a> World<'a> {
             if run.class == class
                 && let Some(at) = run.find(subject)
             {
+                if subject.is_of_request() {
+                    // No stored edge has such a node.
+                    self.sight.graph.note(DamagedPart::Object, Some(object), Some(class));
+                    return Standing::Not;
+                }
                 return self.standing(object, class, subject, Found::Stored(image(&run, at)));
             }
         }
@@ -184,13 +223,17 @@ impl<'a> World<'a> {
     /// Whether there is any group that may be nested otherwise than the index has it.
     #[inline]
     pub(super) fn may_be_nested_anew(&self) -> bool {
-        self.sight.extra.is_some() || self.sight.graph.nested_anew() > 0
+        self.sight.graph.may_be_nested_anew() || self.sight.extra.is_some_and(Extra::nests)
     }
 
-    /// Whether a group may be nested otherwise than the index has it.
+    /// How a group is nested, beside what the index has.
     #[inline]
-    pub(super) fn is_nested_anew(&self, node: NodeId) -> bool {
-        self.sight.graph.is_nested_anew(node) || self.sight.extra.is_some_and(|extra| extra.names(Direction::Backward, node))
+    pub(super) fn nested(&self, group: Group) -> Nested<'a> {
+        let [node, _] = group;
+        if self.sight.extra.is_some_and(|extra| extra.may_nest(NodeId(node))) {
+            return Nested::Unknown;
+        }
+        self.sight.graph.nested(group)
     }
 
     /// Whether an edge counts at this time under this schema.
@@ -199,7 +242,7 @@ impl<'a> World<'a> {
         if matches!(found, Found::Stored(Image::Plain) | Found::Brought(None)) {
             return if rule.plain { Standing::Counts } else { Standing::Not };
         }
-        // An edge whose qualifier cannot be read does not count.
+        // That a qualifier cannot be read was noted: whatever comes of this is no answer.
         let Some(qualifier) = self.sight.qualifier(object, class, subject, found) else { return Standing::Not };
         let name = qualifier.caveat.as_ref().map(|caveat| caveat.name());
         let allowed = |(caveat, expires): &(Option<_>, bool)| caveat.as_ref() == name && *expires == qualifier.expires_at.is_some();

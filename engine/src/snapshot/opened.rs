@@ -32,8 +32,8 @@ pub struct SnapshotHead {
 
 /// A state in the memory of a file, and what verifies it. Cheap to clone.
 ///
-/// The state can be asked at once. Until [`Snapshot::verify_bytes`] has succeeded its answers are as good as the bytes are: damage ends in
-/// wrong answers, never in a panic. Nothing should be written by such a state, nor its memory put in order again
+/// The state can be asked at once. Until [`Snapshot::verify_bytes`] has succeeded its answers are as good as the bytes are: what cannot be
+/// read ends in an error ([`State::intact`]), what can be read and is not what was written in wrong answers. Nothing should be written by such a state, nor its memory put in order again
 /// ([`crate::state::Rebuild`]): what is written anew has good checksums, whatever it was made of.
 #[derive(Debug, Clone)]
 pub struct Snapshot {

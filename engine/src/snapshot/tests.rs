@@ -14,6 +14,8 @@ use crate::time::Timestamp;
 use crate::tuple::{Tuple, TupleKey};
 use crate::words::{AlignedBytes, Bytes};
 
+mod damage;
+
 const STORE: StoreId = StoreId([7; 16]);
 const NEVER: &str = "2100-01-01T00:00:00Z";
 
@@ -245,7 +247,7 @@ fn what_is_not_the_file_is_refused_by_name() {
         with(&|name, bytes| if name == of { change(bytes) } else { Some(bytes) })
     };
     assert_eq!(code(&only("head", &|_| None)), "snapshot_missing_section");
-    assert_eq!(code(&only("head", &|bytes| Some([vec![2], bytes[1..].to_vec()].concat()))), "snapshot_version");
+    assert_eq!(code(&only("head", &|bytes| Some([vec![9], bytes[1..].to_vec()].concat()))), "snapshot_version");
     assert_eq!(code(&only("head", &|bytes| Some(bytes[..bytes.len() - 1].to_vec()))), "snapshot_head");
     assert_eq!(code(&only("seg.0.records", &|_| None)), "snapshot_missing_section");
     for array in ["seg.0.offsets", "names", "order", "ranks"] {

@@ -13,6 +13,8 @@ pub struct Accounts {
     pub revisions_bytes: usize,
     /// The index of nested groups.
     pub groups_bytes: usize,
+    /// The index of what objects inherit along arrows.
+    pub inherited_bytes: usize,
     /// Changes since the base, and before it within the window.
     pub overlay_bytes: usize,
 }
@@ -21,6 +23,12 @@ impl Accounts {
     /// All parts together.
     #[must_use]
     pub const fn total(&self) -> usize {
-        self.names_bytes + self.forward_bytes + self.backward_bytes + self.revisions_bytes + self.groups_bytes + self.overlay_bytes
+        self.names_bytes
+            + self.forward_bytes
+            + self.backward_bytes
+            + self.revisions_bytes
+            + self.groups_bytes
+            + self.inherited_bytes
+            + self.overlay_bytes
     }
 }

@@ -3,6 +3,7 @@
 use crate::digest::Digest;
 use crate::entry::{EntryError, StoreId};
 use crate::schema_version::SchemaUnreadable;
+use crate::state::MemoryDamaged;
 use crate::time::Timestamp;
 use crate::tuple::TupleKey;
 
@@ -70,6 +71,15 @@ pub enum FoldError {
         /// The entry's revision.
         revision: u64,
     },
+    /// The state's memory cannot be read.
+    #[error("revision {revision} does not go on from memory that can be read")]
+    Damaged {
+        /// The entry's revision.
+        revision: u64,
+        /// What cannot be read.
+        #[source]
+        damaged: MemoryDamaged,
+    },
     /// Another history.
     #[error("the chain of revision {revision} does not continue this history")]
     Chain {
@@ -91,6 +101,7 @@ impl FoldError {
             Self::SchemaVersion { .. } => "fold_schema_version",
             Self::Digest { .. } => "fold_digest",
             Self::TooManyNames { .. } => "fold_too_many_names",
+            Self::Damaged { damaged, .. } => damaged.code(),
             Self::Chain { .. } => "fold_chain",
         }
     }

@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use super::State;
 use crate::graph::base::Base;
+use crate::graph::inherited::Inheritance;
 use crate::graph::nesting::Nesting;
 use crate::graph::segment::Segment;
 
@@ -29,6 +30,7 @@ pub struct Rebuild {
 enum Step {
     Segments,
     Groups,
+    Inheritance,
     Done,
 }
 
@@ -41,16 +43,21 @@ enum Made {
     Segments { first: usize, segments: Vec<Segment> },
     Base(Box<Base>),
     Groups(Nesting),
+    Inheritance(Inheritance),
 }
 
 impl Rebuild {
-    /// Begins a rebuild, if enough has changed since the last one; of the index of groups alone, if only nesting has.
+    /// Begins a rebuild, if enough has changed since the last one; of an index alone, if only what it is
+    /// about has.
     #[must_use]
     pub fn begin(state: &State) -> Option<Self> {
         if state.graph.is_rebuild_due() {
             return Some(Self::begin_now(state));
         }
-        state.graph.is_nesting_due().then(|| Self { step: Step::Groups, ..Self::begin_now(state) })
+        if state.graph.is_nesting_due() {
+            return Some(Self { step: Step::Groups, ..Self::begin_now(state) });
+        }
+        state.graph.is_inheritance_due().then(|| Self { step: Step::Inheritance, ..Self::begin_now(state) })
     }
 
     /// Begins a rebuild, whatever has changed.
@@ -59,8 +66,18 @@ impl Rebuild {
         Self { revision: state.revision(), segments: state.graph.segments(), next: 0, step: Step::Segments }
     }
 
-    /// Makes the next part from the newest state, which has all parts before; `None`: all is done. O(tuples / parts).
+    /// Makes the next part from the newest state, which has all parts before; `None`: all is done, or the state's memory cannot be read
+    /// ([`State::intact`]), and what cannot be read is not written down as if it were not there. O(tuples / parts).
     pub fn work(&mut self, newest: &State) -> Option<Part> {
+        let part = self.part(newest)?;
+        if newest.intact().is_err() {
+            self.step = Step::Done;
+            return None;
+        }
+        Some(part)
+    }
+
+    fn part(&mut self, newest: &State) -> Option<Part> {
         Some(Part(match self.step {
             Step::Done => return None,
             Step::Segments if self.next < self.segments => {
@@ -73,8 +90,12 @@ impl Rebuild {
                 Made::Base(Box::new(newest.graph.completed_base(self.revision)))
             }
             Step::Groups => {
-                self.step = Step::Done;
+                self.step = Step::Inheritance;
                 Made::Groups(newest.graph.nesting_now())
+            }
+            Step::Inheritance => {
+                self.step = Step::Done;
+                Made::Inheritance(newest.graph.inheritance_now())
             }
         }))
     }
@@ -90,6 +111,11 @@ impl Part {
             Made::Groups(nesting) => {
                 let mut graph = newest.graph.clone();
                 graph.take_nesting(nesting, oldest);
+                graph
+            }
+            Made::Inheritance(inheritance) => {
+                let mut graph = newest.graph.clone();
+                graph.take_inheritance(inheritance, oldest);
                 graph
             }
         };

@@ -1,8 +1,9 @@
-//! Finding tuples in a state, always in key order (object, relation, subject, as bytes).
+//! Finding tuples in a state, always in key order (object, relation, subject, as bytes). What cannot be read is left out, and
+//! [`State::intact`] says so from then on.
 
 use std::sync::Arc;
 
-use super::{Shape, State};
+use super::{DamagedPart, Shape, State};
 use crate::filter::{IdMatch, SubjectRelationMatch, TupleFilter};
 use crate::graph::From;
 use crate::graph::ids::{ClassId, Direction, NodeId, TypeId};
@@ -181,7 +182,13 @@ impl State {
         let vocabulary = self.graph.vocabulary();
         let mut classes: Vec<(ClassId, [&str; 4])> = Vec::new();
         for id in self.graph.classes(direction, node) {
-            let Some(class) = vocabulary.class(id).filter(|class| wanted(class)) else { continue };
+            let Some(class) = vocabulary.class(id) else {
+                self.graph.note(DamagedPart::Relation, Some(node), None);
+                continue;
+            };
+            if !wanted(class) {
+                continue;
+            }
             let relation = vocabulary.relation_name(class.relation).map_or("", |name| &**name);
             let of = match class.kind {
                 Kind::Userset(relation) => vocabulary.relation_name(relation).map_or("", |name| &**name),

@@ -56,10 +56,10 @@ impl Summary {
 }
 
 impl State {
-    /// Indexes the nested groups of the schema in force, unless that is what is indexed. O(groups + nesting edges).
-    pub(super) fn index_groups_in_force(&mut self) {
+    /// Indexes nested groups and what objects inherit for the schema in force, unless that is what is indexed. O(nodes + nesting edges).
+    pub(super) fn index_in_force(&mut self) {
         let Some(plans) = self.summary.schemas.get_max().map(|(_, kept)| Arc::clone(&kept.plans)) else { return };
-        self.index_groups(&plans);
+        self.index(&plans);
     }
 
     /// This state with the schema version of this number, or the one in force, ready for questions. O(log versions).

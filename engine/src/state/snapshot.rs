@@ -17,10 +17,11 @@ impl State {
     /// Give it a `BufWriter`. The file is whole only if this succeeds: write under another name, sync, then rename.
     ///
     /// # Errors
-    /// When the output fails.
+    /// When the output fails, or the state's memory cannot be read.
     pub fn write_snapshot(&self, about: &SnapshotAbout, to: &mut impl io::Write) -> Result<Written, WriteError> {
         let mut writer = Writer::new(to)?;
         let graph = self.graph.store(&mut writer)?;
+        self.intact().map_err(|damaged| WriteError::Io(io::Error::new(io::ErrorKind::InvalidData, damaged)))?;
         let Position { revision, time, chain } = *self.position();
         let head = Head {
             about: about.clone(),
@@ -86,7 +87,7 @@ impl State {
         }
         let graph = Graph::stored(container, &head.graph, vocabulary, head.revision)?;
         let mut state = Self { summary, graph };
-        state.index_groups_in_force();
+        state.index_in_force();
         Ok(state)
     }
 

@@ -7,6 +7,8 @@ use dhow_schema::ir::Name;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
+mod churn;
+
 const STORE: StoreId = StoreId([7; 16]);
 
 fn tuple(text: &str) -> Tuple {
@@ -19,6 +21,13 @@ fn time(us: i64) -> Timestamp {
 
 fn entry_of(state: &State, changes: Vec<Change>) -> Entry {
     state.next_entry(state.position().time.plus_microseconds(1), "test", "r", Body::Changes(changes)).unwrap()
+}
+
+fn changes_of(entry: &Entry) -> &[Change] {
+    match &entry.body {
+        Body::Changes(changes) => changes,
+        Body::Schema(_) => &[],
+    }
 }
 
 fn after(state: &State, changes: Vec<Change>) -> State {
@@ -279,11 +288,23 @@ proptest! {
         prop_assert_eq!(*head.digest(), head.recomputed_digest());
         let all = TupleFilter::default();
         let tuples = head.scan(&all, None).map(|tuple| (*tuple).clone());
-        let loaded = State::load(STORE, *head.position(), *head.digest(), [], tuples).unwrap();
+        let mut loading = Loading::begin(STORE, *head.position(), []).unwrap();
+        tuples.for_each(|tuple| loading.add(&tuple, head.revision_of(&tuple.key)).unwrap());
+        let loaded = loading.finish(head.digest()).unwrap();
         prop_assert_eq!(loaded.shapes(), head.shapes());
+        for tuple in head.tuples() {
+            let last = entries.iter().rfind(|entry| changes_of(entry).iter().any(|change| change.key() == Some(&tuple.key)));
+            let revision = last.map(|entry| entry.revision);
+            prop_assert_eq!((head.revision_of(&tuple.key), loaded.revision_of(&tuple.key)), (revision, revision));
+        }
         let mut back = loaded;
         for (entry, state) in entries.iter().zip(&states).rev() {
             back = back.unapply(entry, state.position()).unwrap();
+            for tuple in state.tuples() {
+                // What a tuple came with before its last change, memory that was loaded behind that change never knew.
+                let (known, revision) = (back.revision_of(&tuple.key), state.revision_of(&tuple.key));
+                prop_assert!(known.is_none() || known == revision, "{} has {known:?}, not {revision:?}", tuple.key);
+            }
             prop_assert_eq!(back.digest(), state.digest());
             prop_assert_eq!(keys(back.scan(&all, None)), keys(state.scan(&all, None)));
             prop_assert_eq!(back.shapes(), state.shapes());

@@ -3,6 +3,7 @@
 mod access;
 mod budget;
 mod check;
+mod explain;
 mod lists;
 mod messages;
 mod relationships;

@@ -30,6 +30,10 @@ JSON, one object for each question: {\"question\", \"decision\": \"allowed|denie
 \"explanation\" (with --explain), \"token\", \"revision\", \"age_ms\", \"degraded\", \"schema_version\"}; a question of a batch that \
 could not be decided has \"error\": {\"code\", \"message\"} instead of a decision.
 
+\"explanation\": {\"root\": {\"summary\", \"decision\", \"tuple\", \"provenance\", \"children\"}, \"nearest_misses\": [text], \
+\"misses\": [{\"summary\", \"tuple\", \"provenance\"}], \"text\"}; where a tuple is from, \"provenance\": {\"contextual\", \"revision\", \
+\"time\", \"actor\"}, null where it is not known.
+
 Examples:
   dhow check document:readme#view@user:ada
   dhow check document:readme#view@user:ada --explain --context '{\"ip\": \"10.0.0.7\"}'
@@ -45,7 +49,7 @@ pub(crate) struct CheckArguments {
     /// A tuple that this request alone sees; may be given many times
     #[arg(long = "with", value_name = "TUPLE")]
     with: Vec<String>,
-    /// Print the path that decided; for a denial, what came closest
+    /// Print the path that decided, with each tuple's revision, time and writer; for a denial, what came closest
     #[arg(long)]
     explain: bool,
     #[command(flatten)]

@@ -22,11 +22,38 @@ pub(crate) fn print(explanation: &v1::Explanation, output: &Output) -> Result<()
     if !explanation.nearest_misses.is_empty() {
         let strong = output.styles().strong;
         output.line(&format!("{strong}what came closest{strong:#}"))?;
-        for miss in &explanation.nearest_misses {
-            output.line(&format!("  - {miss}"))?;
+        if explanation.misses.is_empty() {
+            // A server of a version that did not tell more.
+            for miss in &explanation.nearest_misses {
+                output.line(&format!("  - {miss}"))?;
+            }
+        }
+        for miss in &explanation.misses {
+            output.line(&format!("  - {}{}", miss.summary, note(miss.provenance.as_ref(), output)))?;
         }
     }
     Ok(())
+}
+
+/// What stands behind a tuple: its revision with time and writer, as far as they are known, or that the request brought it.
+fn note(provenance: Option<&v1::Provenance>, output: &Output) -> String {
+    let Some(provenance) = provenance else { return String::new() };
+    let mut parts = Vec::new();
+    if provenance.contextual {
+        parts.push("brought by the request".to_owned());
+    }
+    if provenance.revision > 0 {
+        parts.push(format!("revision {}", provenance.revision));
+    }
+    parts.extend(provenance.time.as_ref().map(wire::time_text));
+    if !provenance.actor.is_empty() {
+        parts.push(provenance.actor.clone());
+    }
+    if parts.is_empty() {
+        return String::new();
+    }
+    let muted = output.styles().muted;
+    format!(" {muted}· {}{muted:#}", parts.join(" · "))
 }
 
 /// The lines of the tree. Walks with a stack of its own: the tree is as deep as the data.
@@ -60,6 +87,7 @@ fn tree(root: &v1::ExplanationNode, output: &Output) -> Vec<String> {
                 let muted = output.styles().muted;
                 line.push_str(&format!("  {muted}{text}{muted:#}"));
             }
+            line.push_str(&note(node.provenance.as_ref(), output));
         }
         lines.push(line);
         let prefix = format!("{prefix}{below}");
@@ -76,8 +104,31 @@ pub(crate) fn to_json(explanation: &v1::Explanation) -> Value {
     json!({
         "root": explanation.root.as_ref().map(|root| node_json(root, MAX_JSON_DEPTH)),
         "nearest_misses": explanation.nearest_misses,
+        "misses": explanation.misses.iter().map(miss_json).collect::<Vec<_>>(),
         "text": explanation.text,
     })
+}
+
+fn miss_json(miss: &v1::NearMiss) -> Value {
+    let mut json = json!({"summary": miss.summary});
+    set_tuple(&mut json, miss.tuple.as_ref(), miss.provenance.as_ref());
+    json
+}
+
+/// The tuple that something rests on, and where it is from: what is not known is `null`.
+fn set_tuple(json: &mut Value, tuple: Option<&v1::Tuple>, provenance: Option<&v1::Provenance>) {
+    if let Some(tuple) = tuple {
+        wire::set(json, "tuple", wire::tuple_text(tuple).into());
+    }
+    if let Some(provenance) = provenance {
+        let provenance = json!({
+            "contextual": provenance.contextual,
+            "revision": (provenance.revision > 0).then_some(provenance.revision),
+            "time": provenance.time.as_ref().map(wire::time_text),
+            "actor": provenance.time.as_ref().map(|_| &provenance.actor),
+        });
+        wire::set(json, "provenance", provenance);
+    }
 }
 
 /// Levels of the tree that JSON shows; each takes two levels of JSON, and common readers take 128.
@@ -85,9 +136,7 @@ const MAX_JSON_DEPTH: usize = 60;
 
 fn node_json(node: &v1::ExplanationNode, depth: usize) -> Value {
     let mut json = json!({"summary": node.summary, "decision": decision_word(node.decision())});
-    if let Some(tuple) = &node.tuple {
-        wire::set(&mut json, "tuple", wire::tuple_text(tuple).into());
-    }
+    set_tuple(&mut json, node.tuple.as_ref(), node.provenance.as_ref());
     match depth.checked_sub(1) {
         Some(below) => {
             wire::set(&mut json, "children", node.children.iter().map(|child| node_json(child, below)).collect());

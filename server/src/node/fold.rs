@@ -1,11 +1,12 @@
 //! The fold of one store's log, kept up with the log.
 //!
 //! **Invariants.** An entry is folded only if it continues what is there: revision, images, digest and chain are checked by the engine.
-//! What does not continue is another history, or damage: then the store is loaded anew, once; if the next entry does not fold
+//! What does not continue is another history, or damage; and memory may be found to be unreadable: then the store is loaded anew, once; if the next entry does not fold
 //! either, the store is set aside until the server restarts, and every request to it fails (docs/decisions/0006). Readers
 //! take a state and go; they never wait for a writer.
 
 mod load;
+mod mend;
 mod tail;
 mod tend;
 mod window;

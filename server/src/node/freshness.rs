@@ -45,6 +45,7 @@ impl Node {
 
     async fn read(&self, store: StoreId, consistency: &Consistency) -> Result<ReadPoint, ReadError> {
         let hosted = self.host(store).await?;
+        hosted.fold().mend().await?;
         match consistency {
             Consistency::MinimizeLatency => Ok(self.point(&hosted, hosted.fold().newest()?, None)),
             Consistency::FullyConsistent => self.read_fully(&hosted, None).await,

@@ -15,7 +15,7 @@ use dhow_engine::tuple::{Tuple, TupleKey};
 
 use super::command::{Committed, RequestOutcome, WriteCommand, WriteError, Written};
 use super::decide::{Decision, SchemaInForce, decide};
-use super::{Head, LogRecord};
+use super::{Head, LogRecord, StoredTuple};
 use crate::limits::REQUEST_ID_KEPT;
 
 /// How long a request id stands for its first answer, in microseconds.
@@ -46,7 +46,7 @@ pub(super) struct Batch {
 #[derive(Debug, Default)]
 pub(super) struct Unsaved {
     /// Tuples as they are now; `None`: gone.
-    pub(super) tuples: BTreeMap<TupleKey, Option<Tuple>>,
+    pub(super) tuples: BTreeMap<TupleKey, Option<StoredTuple>>,
     /// By how much the counts of shapes have changed.
     pub(super) shapes: BTreeMap<Shape, i64>,
     /// New log records with their encoded entries, in order.
@@ -136,13 +136,13 @@ impl Batch {
     fn take_in(&mut self, next: &Next) {
         self.head = next.head.clone();
         match &next.record.entry.body {
-            Body::Changes(changes) => changes.iter().for_each(|change| self.replace(change)),
+            Body::Changes(changes) => changes.iter().for_each(|change| self.replace(change, next.record.entry.revision)),
             // No write makes one.
             Body::Schema(_) => {}
         }
     }
 
-    fn replace(&mut self, change: &Change) {
+    fn replace(&mut self, change: &Change, revision: u64) {
         if let Some(before) = change.before() {
             *self.unsaved.shapes.entry(Shape::of(before)).or_default() -= 1;
         }
@@ -154,7 +154,8 @@ impl Batch {
             Some(after) => self.images.insert(key.clone(), after.clone()),
             None => self.images.remove(key),
         };
-        self.unsaved.tuples.insert(key.clone(), change.after().cloned());
+        let stored = change.after().map(|after| StoredTuple { tuple: after.clone(), revision: Some(revision) });
+        self.unsaved.tuples.insert(key.clone(), stored);
     }
 }
 

@@ -11,12 +11,14 @@ mod filter;
 mod heads;
 mod read;
 mod readers;
+mod revisions;
 mod rows;
 mod schemas;
 mod tables;
 mod write;
 mod writer;
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::Path;
 use std::sync::{Mutex as PlainMutex, PoisonError};
@@ -38,7 +40,7 @@ use super::command::{Committed, RequestOutcome, WriteCommand, WriteError};
 use super::error::{CreateStoreError, DatastoreError};
 use super::schema_command::{SchemaCommand, SchemaCommitted, SchemaWriteError};
 use super::store_name::check_store_name;
-use super::{Datastore, Head, LoadSink, LogRecord, StoreInfo, StoreKey};
+use super::{Datastore, Head, LoadSink, LogLabel, LogRecord, StoreInfo, StoreKey};
 
 /// A database of stores in SQLite.
 #[derive(Debug)]
@@ -74,6 +76,7 @@ impl SqliteStore {
         let mut connection = place.connect().await?;
         connect::claim(&mut connection, &place).await?;
         connect::migrate(&mut connection).await?;
+        revisions::find(&mut connection).await?;
         let readers = match &place {
             Place::File(_) => Some(Readers::open(place.clone()).await?),
             Place::Memory => None,
@@ -150,6 +153,11 @@ impl Datastore for SqliteStore {
     async fn log(&self, store: StoreId, after: u64, limit: usize) -> Result<Vec<LogRecord>, DatastoreError> {
         let mut reader = self.reader().await?;
         read::log(&mut *reader.begin().await?, store, after, limit).await
+    }
+
+    async fn labels(&self, store: StoreId, revisions: &BTreeSet<u64>) -> Result<Vec<LogLabel>, DatastoreError> {
+        let mut reader = self.reader().await?;
+        read::labels(&mut *reader.begin().await?, store, revisions).await
     }
 
     async fn request(&self, store: StoreId, request_id: &str, now: Timestamp) -> Result<Option<RequestOutcome>, DatastoreError> {

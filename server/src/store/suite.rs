@@ -28,8 +28,10 @@ macro_rules! datastore_suite {
             a_removed_store_leaves_nothing_and_others_alone
             what_is_asked_of_no_store_says_so
             the_log_is_read_in_parts
+            who_wrote_a_revision_is_told_by_the_log
             a_store_is_loaded_in_pieces_in_key_order
             creates_touches_and_deletes_do_what_they_say
+            a_tuple_is_of_the_revision_that_wrote_it_last
             every_qualifier_of_a_tuple_comes_back
             an_expired_tuple_counts_as_absent
             only_making_tuples_needs_a_schema

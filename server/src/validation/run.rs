@@ -336,10 +336,10 @@ impl Runner<'_> {
 
     /// The path that decided, or for a denial what was looked for and what came closest; empty where there is no answer.
     ///
-    /// The explanation's first line says question and answer, which the failure says already.
+    /// The explanation's first line says question and answer, which the failure says already; revisions mean nothing in a file.
     fn why(&self, key: &TupleKey, context: &Context) -> String {
         let explained = Evaluator::new(self.schema, self.state, self.now, context).explain(key);
-        let text = explained.map_or_else(|_| String::new(), |explanation| explanation.to_text());
+        let text = explained.map_or_else(|_| String::new(), |explanation| explanation.to_text_with(|_| None));
         text.split_once('\n').map_or_else(String::new, |(_, reasons)| reasons.to_owned())
     }
 }

@@ -12,7 +12,8 @@ fn an_allowed_answer_shows_the_path_that_decided() {
     assert_eq!(lines[0], "allowed");
     assert!(lines[1].starts_with("✓ document:readme#view = "), "{shown:#?}");
     for tuple in ["✓ tuple document:readme#viewer@team:core#member", "✓ tuple team:core#member@user:ada"] {
-        assert!(lines.contains(&tuple), "{shown:#?}");
+        let line = lines.iter().find(|line| line.starts_with(tuple)).unwrap_or_else(|| panic!("{shown:#?}"));
+        assert!(line.starts_with(&format!("{tuple} · revision 2 · 20")) && line.ends_with("Z · anonymous"), "{shown:#?}");
     }
     assert!(!shown.stdout.contains("what came closest"), "{shown:?}");
 }
@@ -22,14 +23,46 @@ fn a_denied_answer_shows_what_was_looked_for_and_what_came_closest() {
     let server = Server::with_shop();
     server.run(&["write", "document:readme#viewer@user:eve"]).code(0);
     let banned = server.run(&["check", "document:readme#view@user:eve", "--explain"]).code(1);
-    assert!(banned.stdout.contains("✓ tuple document:readme#banned@user:eve"), "{banned:#?}");
+    assert!(banned.stdout.contains("✓ tuple document:readme#banned@user:eve · revision 2 · "), "{banned:#?}");
     assert!(banned.stdout.ends_with("what came closest\n  - document:readme#view: taken out by banned\n"), "{banned:#?}");
     let nobody = server.run(&["check", "document:plan#view@user:ada", "--explain"]).code(1);
     assert!(nobody.stdout.contains("✗ no tuple of document:plan#viewer matches"), "{nobody:#?}");
     let expired = "document:plan#viewer@user:ada[expiration:2001-01-01T00:00:00Z]";
     server.run(&["write", expired]).code(0);
     let late = server.run(&["check", "document:plan#view@user:ada", "--explain"]).code(1);
-    assert!(late.stdout.contains(&format!("  - {expired} has expired\n")), "{late:#?}");
+    assert!(late.stdout.contains(&format!("  - {expired} has expired · revision 4 · ")), "{late:#?}");
+}
+
+#[test]
+fn each_tuple_shows_when_and_by_whom_it_was_written_after_a_restart_too() {
+    let server = Server::with_shop();
+    server.run(&["write", "team:core#member@user:dan"]).code(0);
+    let tuple = ["--with", "team:core#member@user:fay"];
+    let ask = |server: &Server, user: &str| {
+        let question = format!("document:readme#view@user:{user}");
+        server.json(&[["check", &question, "--explain"].as_slice(), &tuple].concat(), 0).remove(0)["explanation"]["root"].clone()
+    };
+    let last = |root: &serde_json::Value| {
+        let mut node = root;
+        while let Some(child) = node["children"].as_array().and_then(|children| children.first()) {
+            node = child;
+        }
+        node["provenance"].clone()
+    };
+    let before = ["ada", "dan"].map(|user| ask(&server, user));
+    assert_eq!(before.each_ref().map(|root| last(root)["revision"].clone()), [json!(2), json!(3)]);
+    for root in &before {
+        let provenance = last(root);
+        assert_eq!((&provenance["contextual"], &provenance["actor"]), (&json!(false), &json!("anonymous")));
+        assert!(provenance["time"].as_str().unwrap().ends_with('Z'), "{root}");
+    }
+    let own = last(&ask(&server, "fay"));
+    assert_eq!(own, json!({"contextual": true, "revision": null, "time": null, "actor": null}));
+    let shown = server.run(&[["check", "document:readme#view@user:fay", "--explain"].as_slice(), &tuple].concat()).code(0);
+    assert!(shown.stdout.contains("✓ tuple team:core#member@user:fay · brought by the request\n"), "{shown:#?}");
+    // Now the tuples come from the table, not from the log.
+    let server = server.restart();
+    assert_eq!(["ada", "dan"].map(|user| ask(&server, user)), before);
 }
 
 #[test]
@@ -56,4 +89,10 @@ fn an_explanation_as_json_is_a_tree() {
     assert_eq!(node["tuple"], json!("team:core#member@user:ada"), "{root}");
     assert_eq!(denied["explanation"]["root"]["decision"], "denied");
     assert!(denied["explanation"]["nearest_misses"].is_array());
+    let expired = "document:plan#viewer@user:ada[expiration:2001-01-01T00:00:00Z]";
+    server.run(&["write", expired]).code(0);
+    let late = server.json(&["check", "document:plan#view@user:ada", "--explain"], 1).remove(0);
+    let miss = &late["explanation"]["misses"][0];
+    assert_eq!(miss["summary"], late["explanation"]["nearest_misses"][0]);
+    assert_eq!((&miss["tuple"], &miss["provenance"]["revision"]), (&json!(expired), &json!(3)));
 }

@@ -86,7 +86,8 @@ impl Teller {
                 continue;
             }
             match choices.below(100) {
-                0..=39 => changes.push((tuple(choices, &world), true)),
+                0..=29 => changes.push((tuple(choices, &world), true)),
+                30..=39 => changes.push((passing(choices, &world), true)),
                 40..=59 => changes.extend(nesting(choices, &world).into_iter().map(|tuple| (tuple, true))),
                 60..=79 if !self.gone.is_empty() => changes.push((choices.pick(&self.gone).clone(), true)),
                 _ if !world.tuples.is_empty() => {
@@ -231,6 +232,18 @@ impl Teller {
         drawn.contextual = latest(&drawn.contextual);
         drawn
     }
+}
+
+/// A tuple of an object that comes and goes: its name is given up and comes back, and its number is another's meanwhile.
+fn passing(choices: &mut Choices, world: &World) -> Tuple {
+    let mut tuple = tuple(choices, world);
+    let id = format!("passing{}", choices.below(8));
+    if tuple.subject.shape() == Shape::Wildcard || choices.chance(50) {
+        tuple.object.id = id;
+    } else {
+        tuple.subject.object.id = id;
+    }
+    tuple
 }
 
 fn has_names_of(model: &Model, tuple: &Tuple) -> bool {

@@ -9,6 +9,7 @@ use super::{CaveatStep, Verdict};
 use crate::eval::build::{Atom, Build, Origin, Solved, World};
 use crate::eval::circuit::GateId;
 use crate::eval::meter::{Meter, Stopped};
+use crate::eval::provenance::Evidence;
 use crate::state::Shape;
 use crate::tuple::{ObjectRef, Subject, Tuple, TupleKey};
 
@@ -22,13 +23,13 @@ const MAX_TRIED: usize = 8;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NearMiss {
     /// A tuple that has expired.
-    Expired(Arc<Tuple>),
+    Expired(Evidence),
     /// A tuple that the schema does not allow, and that is ignored.
-    Ignored(Arc<Tuple>),
+    Ignored(Evidence),
     /// A tuple whose caveat does not hold.
     Caveat {
         /// The tuple.
-        tuple: Arc<Tuple>,
+        tuple: Evidence,
         /// Its caveat.
         caveat: CaveatStep,
     },
@@ -51,7 +52,19 @@ pub enum NearMiss {
         sides: Vec<String>,
     },
     /// The subject has the target of some tuples of an `.all`, but not that of this one.
-    NotAll(Arc<Tuple>),
+    NotAll(Evidence),
+}
+
+impl NearMiss {
+    /// The tuple that is in the way, if it is one.
+    #[must_use]
+    pub const fn evidence(&self) -> Option<&Evidence> {
+        match self {
+            Self::Expired(evidence) | Self::Ignored(evidence) | Self::NotAll(evidence) => Some(evidence),
+            Self::Caveat { tuple, .. } => Some(tuple),
+            Self::Excluded { .. } | Self::Lacking { .. } => None,
+        }
+    }
 }
 
 struct Search<'s, 'a, 'm, 'd> {
@@ -113,7 +126,7 @@ impl Search<'_, '_, '_, '_> {
                     if let (Some(first), false) = (failing.first(), standing.is_empty())
                         && let Some(Origin::Tuple(tuple)) = self.solved.origin(*first)
                     {
-                        self.found.push(NearMiss::NotAll(Arc::clone(tuple)));
+                        self.found.push(NearMiss::NotAll(Evidence::of(self.world.view, tuple)));
                     }
                 }
                 Rewrite::Exclusion { subtract, .. } => {
@@ -145,7 +158,7 @@ impl Search<'_, '_, '_, '_> {
             && !failing.is_empty()
             && let Some(caveat) = CaveatStep::of(self.world, tuple)
         {
-            self.found.push(NearMiss::Caveat { tuple: Arc::clone(tuple), caveat });
+            self.found.push(NearMiss::Caveat { tuple: Evidence::of(self.world.view, tuple), caveat });
         }
     }
 
@@ -159,7 +172,7 @@ impl Search<'_, '_, '_, '_> {
             }
             if !declared.direct.contains(&Shape::of(&tuple).subject) {
                 if target.is_none() && (tuple.key.subject() == self.subject) {
-                    self.found.push(NearMiss::Ignored(tuple));
+                    self.found.push(NearMiss::Ignored(Evidence::of(self.world.view, &tuple)));
                 }
                 continue;
             }
@@ -168,7 +181,7 @@ impl Search<'_, '_, '_, '_> {
                 break;
             }
             if self.would_do(&tuple, target)? {
-                self.found.push(NearMiss::Expired(tuple));
+                self.found.push(NearMiss::Expired(Evidence::of(self.world.view, &tuple)));
             }
         }
         Ok(())

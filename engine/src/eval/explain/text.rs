@@ -2,15 +2,14 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
 
 use dhow_schema::caveat::Outcome;
 use dhow_schema::value::to_json;
 
 use super::{CaveatStep, Explanation, NearMiss, Step, Verdict, What};
 use crate::eval::check::Decision;
+use crate::eval::provenance::{Evidence, Provenance};
 use crate::eval::tree::{self, Line};
-use crate::tuple::Tuple;
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -26,9 +25,9 @@ impl fmt::Display for Verdict {
 impl Step {
     /// The tuple that this step rests on, if it does.
     #[must_use]
-    pub const fn tuple(&self) -> Option<&Arc<Tuple>> {
+    pub const fn evidence(&self) -> Option<&Evidence> {
         match &self.what {
-            What::Tuple(tuple) => Some(tuple),
+            What::Tuple(evidence) => Some(evidence),
             What::Relation { .. }
             | What::Itself
             | What::Again { .. }
@@ -41,7 +40,7 @@ impl Step {
     }
 }
 
-/// What the step says, without its verdict.
+/// What the step says, without its verdict, and without where its tuple is from.
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.what {
@@ -54,7 +53,7 @@ impl fmt::Display for Step {
             What::Again { object, relation } => write!(f, "{object}#{relation}, as above"),
             What::Rule { rule } => f.write_str(rule),
             What::Unless { rule } => write!(f, "not in {rule}"),
-            What::Tuple(tuple) => write!(f, "tuple {tuple}"),
+            What::Tuple(evidence) => write!(f, "tuple {}", evidence.tuple),
             What::Caveat(caveat) => write!(f, "{caveat}"),
             What::NoTuple { object, relation } => write!(f, "no tuple of {object}#{relation} matches"),
             What::More { count } => write!(f, "and {count} more"),
@@ -93,23 +92,39 @@ fn abridged(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// What the miss is, without where its tuple is from.
 impl fmt::Display for NearMiss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Expired(tuple) => write!(f, "{tuple} has expired"),
-            Self::Ignored(tuple) => write!(f, "{tuple} is not allowed by the schema and is ignored"),
-            Self::Caveat { tuple, caveat } => write!(f, "{}: {caveat}", tuple.key),
+            Self::Expired(evidence) => write!(f, "{} has expired", evidence.tuple),
+            Self::Ignored(evidence) => write!(f, "{} is not allowed by the schema and is ignored", evidence.tuple),
+            Self::Caveat { tuple, caveat } => write!(f, "{}: {caveat}", tuple.tuple.key),
             Self::Excluded { object, relation, by } => write!(f, "{object}#{relation}: taken out by {by}"),
             Self::Lacking { object, relation, sides } => write!(f, "{object}#{relation}: lacks {}", sides.join(", ")),
-            Self::NotAll(tuple) => write!(f, "{}: does not lead there, and all must", tuple.key),
+            Self::NotAll(evidence) => write!(f, "{}: does not lead there, and all must", evidence.tuple.key),
         }
     }
 }
 
 impl Explanation {
-    /// The whole explanation as plain text: the answer, the tree, and for a denial the nearest misses. O(text).
+    /// The whole explanation as plain text: the answer, the tree, and for a denial the nearest misses; behind each tuple its revision
+    /// where it is known, or that the request brought it. O(text).
     #[must_use]
     pub fn to_text(&self) -> String {
+        self.to_text_with(|evidence| match evidence.provenance {
+            Provenance::Stored { revision: None } => None,
+            provenance @ (Provenance::Stored { revision: Some(_) } | Provenance::Request) => Some(provenance.to_string()),
+        })
+    }
+
+    /// As [`Explanation::to_text`], with `note` saying what stands behind each tuple: who has the log knows more of a revision than its
+    /// number. O(text).
+    #[must_use]
+    pub fn to_text_with(&self, note: impl Fn(&Evidence) -> Option<String>) -> String {
+        let noted = |text: String, evidence: Option<&Evidence>| match evidence.and_then(&note) {
+            Some(note) => format!("{text} · {note}"),
+            None => text,
+        };
         let answer = match &self.decision {
             Decision::Allowed => "allowed".to_owned(),
             Decision::Denied => "denied".to_owned(),
@@ -119,7 +134,10 @@ impl Explanation {
             }
         };
         let mut lines = vec![Line { depth: 0, text: format!("{}: {answer}", self.question) }];
-        lines.extend(self.steps.iter().map(|step| Line { depth: step.depth + 1, text: format!("{}: {step}", step.verdict) }));
+        lines.extend(self.steps.iter().map(|step| {
+            let text = noted(format!("{}: {step}", step.verdict), step.evidence());
+            Line { depth: step.depth + 1, text }
+        }));
         let mut text = tree::render(&lines, lines.len());
         if self.truncated {
             text.push_str("... and more\n");
@@ -128,7 +146,7 @@ impl Explanation {
             text.push_str("nearest misses:\n");
         }
         for miss in &self.nearest_misses {
-            text.push_str(&format!("- {miss}\n"));
+            text.push_str(&format!("- {}\n", noted(miss.to_string(), miss.evidence())));
         }
         text
     }

@@ -1,6 +1,7 @@
 //! Laws of explanations.
 
 use super::*;
+use crate::eval::build::World;
 use crate::limits::{MAX_EXPLANATION_DEPTH, MAX_EXPLANATION_STEPS};
 
 const SCHEMA: &str = "
@@ -34,7 +35,7 @@ fn text(tuples: &[&str], question: &str) -> String {
 
 fn text_with(tuples: &[&str], question: &str, context: &str) -> String {
     let bench = Bench::new(SCHEMA, tuples).with(context);
-    bench.evaluator().explain(&question.parse().unwrap()).unwrap().to_text()
+    bench.evaluator().explain(&question.parse().unwrap()).unwrap().to_text_with(|_| None)
 }
 
 #[test]
@@ -178,6 +179,57 @@ fn a_paradox_shows_its_way_back() {
                         `- paradox: d:1#odd again: it rests on its own absence
 "
     );
+}
+
+#[test]
+fn each_tuple_comes_with_its_revision_or_from_the_request() {
+    let mut bench = Bench::new(SCHEMA, &["document:1#parent@folder:a", "folder:a#viewer@team:core#member", "team:core#member@user:ada"]);
+    let ben = "team:core#member@user:ben[expiration:2025-01-01T00:00:00Z]";
+    let touched = Change::new(Some(tuple("team:core#member@user:ada")), Some(tuple("team:core#member@user:ada[gone]"))).unwrap();
+    for changes in [
+        vec![Change::created(tuple(ben)), touched.clone()],
+        vec![Change::new(touched.after().cloned(), touched.before().cloned()).unwrap()],
+    ] {
+        let entry = bench.state.next_entry(Timestamp::MIN, "", "", Body::Changes(changes)).unwrap();
+        bench.state = bench.state.apply(&entry).unwrap();
+    }
+    let view = Overlay::new(&bench.state, [tuple("folder:a#viewer@team:core#member"), tuple("document:1#approver@user:ada")]);
+    let evaluator = Evaluator { world: World { view: &view, ..bench.evaluator().world }, ..bench.evaluator() };
+    let why = |question: &str| evaluator.explain(&question.parse().unwrap()).unwrap();
+    assert_eq!(
+        why("document:1#approve@user:ada").to_text(),
+        "document:1#approve@user:ada: allowed
+`- yes: document:1#approve = view & approver
+   |- yes: document:1#view = (viewer + parent->view) - banned
+   |  |- yes: parent->view
+   |  |  `- yes: tuple document:1#parent@folder:a · revision 1
+   |  |     `- yes: folder:a#view = viewer + parent->view
+   |  |        `- yes: folder:a#viewer
+   |  |           `- yes: tuple folder:a#viewer@team:core#member · brought by the request
+   |  |              `- yes: team:core#member
+   |  |                 `- yes: tuple team:core#member@user:ada · revision 3
+   |  `- yes: not in banned
+   `- yes: document:1#approver
+      `- yes: tuple document:1#approver@user:ada · brought by the request
+"
+    );
+    let denied = why("document:1#view@user:ben");
+    assert!(denied.to_text().ends_with(&format!("nearest misses:\n- {ben} has expired · revision 2\n")), "{}", denied.to_text());
+    assert_eq!(denied.evidence().filter_map(Evidence::revision).collect::<Vec<_>>(), [1, 2], "of its steps, and of its misses");
+    let noted = denied.to_text_with(|evidence| evidence.revision().map(|revision| format!("noted {revision}")));
+    assert!(noted.ends_with("has expired · noted 2\n"), "{noted}");
+}
+
+#[test]
+fn what_was_loaded_without_revisions_shows_none() {
+    let bench = Bench::new(SCHEMA, &["team:core#member@user:ada"]);
+    let tuples = bench.state.tuples().map(|tuple| (*tuple).clone());
+    let state = State::load(bench.state.store(), *bench.state.position(), *bench.state.digest(), [], tuples).unwrap();
+    let bench = Bench { state, ..bench };
+    let why = bench.evaluator().explain(&"team:core#member@user:ada".parse().unwrap()).unwrap();
+    let told: Vec<Provenance> = why.steps.iter().filter_map(Step::evidence).map(|evidence| evidence.provenance).collect();
+    assert_eq!(told, [Provenance::Stored { revision: None }]);
+    assert!(why.to_text().ends_with("yes: tuple team:core#member@user:ada\n"), "{}", why.to_text());
 }
 
 #[test]

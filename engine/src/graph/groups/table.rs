@@ -1,6 +1,9 @@
 //! The form of the index: a hash table of groups, and the lists of ancestors it points to.
 
+use std::hint::black_box;
+
 use super::{Group, first_slot};
+use crate::words::Words;
 
 /// A slot of the table: node, kind, where the group's list begins in the lists (counted in groups), and its length.
 type Slot = [u32; 4];
@@ -37,19 +40,19 @@ pub(super) type Span = [u32; 2];
 /// 32 bytes for a group that has parents, and 8 for each entry of a list.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct GroupIndex {
-    table: Vec<u32>,
-    lists: Vec<u32>,
+    table: Words,
+    lists: Words,
 }
 
 impl GroupIndex {
     /// The hash table.
     pub(crate) fn table(&self) -> &[u32] {
-        &self.table
+        self.table.as_slice()
     }
 
     /// The lists.
     pub(crate) fn lists(&self) -> &[u32] {
-        &self.lists
+        self.lists.as_slice()
     }
 
     /// What the group was nested in at the base. O(1), one cache line most of the time.
@@ -59,6 +62,13 @@ impl GroupIndex {
             Found::List(span) => Ancestors::List(self.list(span)),
             Found::Walk => Ancestors::Walk,
         }
+    }
+
+    /// Begins to fetch the place of a group.
+    #[inline]
+    pub(crate) fn fetch(&self, group: Group) {
+        let slots = self.slots();
+        black_box(slots.get(first_slot(group, slots.len())).map(|[node, ..]| *node));
     }
 
     /// As [`Self::ancestors`], without looking at the list.
@@ -101,6 +111,6 @@ impl GroupIndex {
                 *slot = [node, kind, start, length];
             }
         }
-        Self { table: table.into_flattened(), lists }
+        Self { table: Words::settled(table.into_flattened()), lists: Words::settled(lists) }
     }
 }

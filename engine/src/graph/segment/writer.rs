@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Counts, LONG, LONG_SHIFT, MANY, QUALIFIED, Segment, TYPE_BITS};
+use crate::graph::damage::Damage;
 use crate::graph::ids::{ClassId, NodeId, TypeId};
 use crate::graph::qualifier::Qualifier;
 use crate::words::Words;
@@ -39,6 +40,11 @@ impl SegmentWriter {
     /// How many nodes were written.
     pub(crate) fn len(&self) -> usize {
         self.offsets.len()
+    }
+
+    /// Writes a node that is nobody's.
+    pub(crate) fn push_nameless(&mut self) {
+        self.push(TypeId(0), &[], &mut [], &mut []);
     }
 
     /// Writes the next node. Its edges come in any order, each once. O(edges log edges).
@@ -85,6 +91,8 @@ impl SegmentWriter {
             qualifiers: Words::settled(self.qualifiers),
             revisions: Words::settled(self.revisions),
             counts: self.counts,
+            is_placed: false,
+            damage: Damage::default(),
         }
     }
 

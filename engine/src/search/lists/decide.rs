@@ -70,7 +70,8 @@ impl<'e, 'a> Decider<'e, 'a> {
                     EvalError::Stopped(Stopped::Deadline { .. })
                     | EvalError::Unknown(_)
                     | EvalError::Question(_)
-                    | EvalError::Caveat(_) => error,
+                    | EvalError::Caveat(_)
+                    | EvalError::Damaged(_) => error,
                 })?;
                 self.spent += more;
                 decision

@@ -18,7 +18,7 @@ use crate::tuple::{Id, ObjectRef, Subject, TupleKey};
 use dhow_schema::ir::Name;
 
 /// The number of a wildcard that nothing names.
-const NO_WILDCARD: NodeId = NodeId(NodeId::MAX.0 - 1);
+const NO_WILDCARD: NodeId = NodeId::NOBODY_ELSE;
 
 impl Evaluator<'_> {
     /// The subjects of a type (its objects, or the usersets of `subject_relation`) that have `relation` on `object`, by id. O(edges that
@@ -35,6 +35,16 @@ impl Evaluator<'_> {
         relation: &Name,
         subject_type: &Name,
         subject_relation: Option<&Name>,
+        page: PageRequest<'_>,
+    ) -> Result<Page<ListedSubject>, EvalError> {
+        self.answered(self.find_subjects(object, relation, (subject_type, subject_relation), page))
+    }
+
+    fn find_subjects(
+        &self,
+        object: &ObjectRef,
+        relation: &Name,
+        (subject_type, subject_relation): (&Name, Option<&Name>),
         page: PageRequest<'_>,
     ) -> Result<Page<ListedSubject>, EvalError> {
         let ids = (self.plan_of(object.object_type(), relation), self.wanted(subject_type, subject_relation, false));

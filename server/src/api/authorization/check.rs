@@ -1,6 +1,9 @@
 //! Check and BatchCheck.
 
-use dhow_engine::eval::Decision;
+use std::collections::BTreeMap;
+
+use dhow_engine::entry::EntryLabel;
+use dhow_engine::eval::{Decision, Evidence, Explanation};
 use dhow_engine::tuple::Tuple;
 use dhow_proto::v1;
 use dhow_schema::value::Context;
@@ -25,13 +28,34 @@ impl Api {
         let contextual = session.admit(contextual)?;
         let steps = self.limits.evaluation_steps;
         if request.explain {
-            let deadline = caller.deadline.clone();
-            return self.heavy(&deadline, move || explain(&session, &contextual, &item, steps)).await;
+            return self.explain(session, contextual, item, steps).await;
         }
         let answered_at = Some(session.answered_at());
         let decided = self.decide(Decider::new(&session, contextual, steps)?, vec![Ok(item)]).await?.pop();
         let (decision, missing_parameters) = decision_to_wire(&decided.ok_or(HeavyError::Lost)??);
         Ok(v1::CheckResponse { answered_at, decision: decision.into(), missing_parameters, explanation: None })
+    }
+
+    /// A decision with its reasons. Takes several times what the decision takes, for the nearest misses, and a look into the log.
+    async fn explain(&self, session: Session, contextual: Vec<Tuple>, item: Item, steps: u64) -> Result<v1::CheckResponse, ApiError> {
+        let (deadline, asked) = (session.deadline.clone(), session.clone());
+        let work = move || asked.ask(&contextual, &item.context, steps, |evaluator| evaluator.explain(&item.key));
+        let explanation = self.heavy(&deadline, work).await?;
+        let labels = self.labels(&session, &explanation).await;
+        self.heavy(&deadline, move || Ok(explained(&session, &explanation, &labels))).await
+    }
+
+    /// Who wrote the tuples that an explanation names, and when. What cannot be read is not shown: no decision rests on it.
+    async fn labels(&self, session: &Session, explanation: &Explanation) -> BTreeMap<u64, EntryLabel> {
+        let revisions = explanation.evidence().filter_map(Evidence::revision).collect();
+        match tokio::time::timeout(session.deadline.left(), self.node.labels(&session.point, revisions)).await {
+            Ok(Ok(labels)) => labels,
+            Ok(Err(error)) => {
+                tracing::warn!("who wrote the tuples of an explanation cannot be read: {error}");
+                BTreeMap::new()
+            }
+            Err(_) => BTreeMap::new(),
+        }
     }
 
     /// Many decisions at one revision. What is wrong with one question is told in its place.
@@ -49,12 +73,10 @@ impl Api {
     }
 }
 
-/// A decision with its reasons. Takes several times what the decision takes, for the nearest misses.
-fn explain(session: &Session, contextual: &[Tuple], item: &Item, steps: u64) -> Result<v1::CheckResponse, ApiError> {
-    let explanation = session.ask(contextual, &item.context, steps, |evaluator| evaluator.explain(&item.key))?;
+fn explained(session: &Session, explanation: &Explanation, labels: &BTreeMap<u64, EntryLabel>) -> v1::CheckResponse {
     let (decision, missing_parameters) = decision_to_wire(&explanation.decision);
-    let explanation = Some(explanation::to_wire(&explanation));
-    Ok(v1::CheckResponse { answered_at: Some(session.answered_at()), decision: decision.into(), missing_parameters, explanation })
+    let explanation = Some(explanation::to_wire(explanation, labels));
+    v1::CheckResponse { answered_at: Some(session.answered_at()), decision: decision.into(), missing_parameters, explanation }
 }
 
 /// Reads a question of a batch; the batch's context fills in what the question's own leaves open.

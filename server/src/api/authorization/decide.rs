@@ -80,7 +80,7 @@ impl Decider {
         let was_cut = match &found {
             Err(EvalError::Stopped(Stopped::Budget { .. })) => self.max_steps > *left,
             Err(EvalError::Stopped(Stopped::Deadline { .. })) => cut.get(),
-            Ok(_) | Err(EvalError::Unknown(_) | EvalError::Question(_) | EvalError::Caveat(_)) => false,
+            Ok(_) | Err(EvalError::Unknown(_) | EvalError::Question(_) | EvalError::Caveat(_) | EvalError::Damaged(_)) => false,
         };
         if was_cut {
             *left = 0;
@@ -90,7 +90,7 @@ impl Decider {
             Ok((_, steps)) => left.saturating_sub((*steps).max(INLINE_CHECK_STEPS.value)),
             Err(EvalError::Unknown(_) | EvalError::Question(_)) => left.saturating_sub(INLINE_CHECK_STEPS.value),
             // It does not say how many it took.
-            Err(EvalError::Caveat(_) | EvalError::Stopped(_)) => 0,
+            Err(EvalError::Caveat(_) | EvalError::Stopped(_) | EvalError::Damaged(_)) => 0,
         };
         Some(found.map(|(decision, _)| decision).map_err(Into::into))
     }

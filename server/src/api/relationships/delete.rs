@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use dhow_engine::eval::EvalError;
 use dhow_engine::filter::TupleFilter;
 use dhow_engine::state::State;
 use dhow_engine::tuple::Tuple;
@@ -44,6 +45,7 @@ impl Api {
             // What has expired goes as well, but is not there for whoever asks.
             let alive = state.scan(&counted, None).filter(|tuple| !tuple.is_expired(time));
             let matching = u64::try_from(alive.count()).unwrap_or(u64::MAX);
+            state.intact().map_err(EvalError::from)?;
             if limit != 0 && matching > limit { Err(WriteError::TooManyMatches { matching, limit }.into()) } else { Ok(matching) }
         };
         let matching = self.heavy(&caller.deadline, count).await?;
@@ -73,6 +75,7 @@ impl Api {
         let (mut behind, mut deleted, mut first) = (None, 0_u64, true);
         loop {
             let (part, last) = deletion.part(behind.as_ref());
+            deletion.state.intact().map_err(EvalError::from)?;
             behind = part.last().map(|tuple| tuple.key.clone());
             let outcome = self.node.write(deletion.info.id, deletion.command(part, first), None).await?;
             first = false;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use dhow_engine::eval::EvalError;
 use dhow_engine::filter::TupleFilter;
 use dhow_engine::state::State;
 use dhow_engine::time::Timestamp;
@@ -44,7 +45,10 @@ impl Scan {
         let (mut items, mut last, mut looked_at, mut bytes) = (Vec::new(), None, 0_usize, 0_usize);
         let mut found = self.state.scan(&self.filter, behind.as_ref());
         while items.len() < limit && looked_at < SCAN_PART && bytes < MESSAGE_TUPLE_BYTES.count() {
-            let Some(tuple) = found.next() else { return Ok(Fetched { items, next: None }) };
+            let Some(tuple) = found.next() else {
+                self.state.intact().map_err(EvalError::from)?;
+                return Ok(Fetched { items, next: None });
+            };
             looked_at += 1;
             last = Some(tuple.key.clone());
             if self.unexpired_at.is_none_or(|time| !tuple.is_expired(time)) {
@@ -53,6 +57,7 @@ impl Scan {
             }
         }
         let more = found.next().is_some();
+        self.state.intact().map_err(EvalError::from)?;
         let next = last.filter(|_| more).map(|key| borsh::to_vec(&key)).transpose().map_err(|_| CursorError::Malformed)?;
         Ok(Fetched { items, next })
     }

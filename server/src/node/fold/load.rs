@@ -4,10 +4,9 @@ use dhow_engine::entry::StoreId;
 use dhow_engine::history::{History, Window};
 use dhow_engine::schema_version::WrittenSchema;
 use dhow_engine::state::{FoldError, Loading, Position, State};
-use dhow_engine::tuple::Tuple;
 
 use super::told;
-use crate::store::{Datastore, DatastoreError, Head, LoadSink, LogRecord, SchemaRecord};
+use crate::store::{Datastore, DatastoreError, Head, LoadSink, LogRecord, SchemaRecord, StoredTuple};
 
 /// Takes in a store as it is read; the state is the only copy of it.
 struct Sink {
@@ -30,9 +29,10 @@ impl LoadSink for Sink {
         Ok(())
     }
 
-    fn tuples(&mut self, tuples: Vec<Tuple>) -> Result<(), DatastoreError> {
+    fn tuples(&mut self, tuples: Vec<StoredTuple>) -> Result<(), DatastoreError> {
         let Some((_, loading)) = &mut self.loading else { return Ok(()) };
-        tuples.iter().try_for_each(|tuple| loading.add(tuple)).map_err(|error| self.contradiction(&error))
+        let mut tuples = tuples.iter();
+        tuples.try_for_each(|stored| loading.add(&stored.tuple, stored.revision)).map_err(|error| self.contradiction(&error))
     }
 }
 

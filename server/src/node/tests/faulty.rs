@@ -1,6 +1,6 @@
 //! A database that fails where a test wants it to, and that can be exchanged for another one while a node has it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -10,8 +10,8 @@ use dhow_engine::time::Timestamp;
 use tokio::sync::Semaphore;
 
 use crate::store::{
-    Committed, CreateStoreError, Datastore, DatastoreError, Head, LoadSink, LogRecord, RequestOutcome, SchemaCommand, SchemaCommitted,
-    SchemaWriteError, StoreInfo, StoreKey, WriteCommand, WriteError,
+    Committed, CreateStoreError, Datastore, DatastoreError, Head, LoadSink, LogLabel, LogRecord, RequestOutcome, SchemaCommand,
+    SchemaCommitted, SchemaWriteError, StoreInfo, StoreKey, WriteCommand, WriteError,
 };
 
 /// What goes wrong with a write.
@@ -152,6 +152,10 @@ impl Datastore for Faulty {
             }
         }
         Ok(records)
+    }
+
+    async fn labels(&self, store: StoreId, revisions: &BTreeSet<u64>) -> Result<Vec<LogLabel>, DatastoreError> {
+        self.inner().labels(store, revisions).await
     }
 
     async fn request(&self, store: StoreId, request_id: &str, now: Timestamp) -> Result<Option<RequestOutcome>, DatastoreError> {

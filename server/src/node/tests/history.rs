@@ -66,6 +66,28 @@ async fn an_old_dump_of_the_same_history_is_noticed_by_its_head() {
 }
 
 #[tokio::test]
+async fn who_wrote_a_revision_is_told_of_the_own_history_alone() {
+    let bench = Bench::new().await;
+    let first = bench.touch("doc:1#viewer@user:ada").await;
+    bench.touch("doc:2#viewer@user:ada").await;
+    let points = [bench.newest().await, bench.read(Consistency::AtExactSnapshot(first)).await.unwrap()];
+    let other = other_history(&bench, &["doc:9#viewer@user:eve", "doc:8#viewer@user:eve"]).await;
+    for point in &points {
+        let labels = bench.node.labels(point, [1, 2, 9].into()).await.unwrap();
+        let told: Vec<_> = labels.values().map(|label| (label.revision, &*label.actor, label.time)).collect();
+        assert_eq!(told, [(1, "tester", noon()), (2, "tester", noon())]);
+        assert!(bench.node.labels(point, [].into()).await.unwrap().is_empty());
+    }
+    // Not noticed yet: its revisions have the same numbers.
+    bench.faulty.exchange(other);
+    for point in &points {
+        assert!(bench.node.labels(point, [1, 2].into()).await.unwrap().is_empty());
+    }
+    bench.node.delete_store(bench.store).await.unwrap();
+    assert_eq!(bench.node.labels(&points[0], [1].into()).await.unwrap_err().code(), "DH-D009");
+}
+
+#[tokio::test]
 async fn a_write_onto_another_history_is_not_folded_onto_the_old_one() {
     let bench = Bench::new().await;
     bench.touch("doc:1#viewer@user:ada").await;

@@ -1,7 +1,10 @@
 //! The memory of a fold is put in order beside readers and writers, and nobody can tell.
 
 use dhow_engine::eval::Decision;
-use dhow_engine::state::Rebuild;
+use dhow_engine::snapshot::SnapshotAbout;
+use dhow_engine::snapshot::container::Container;
+use dhow_engine::state::{Rebuild, State};
+use dhow_engine::words::AlignedBytes;
 use dhow_schema::value::Context;
 
 use super::history::other_history;
@@ -97,4 +100,43 @@ async fn no_part_of_a_replaced_history_is_put_in_place() {
         assert!(fold.install(part, history).await);
     }
     assert_eq!(tuples(&bench.newest().await), ["doc:9#viewer@user:eve"]);
+}
+
+/// A state in the memory of a snapshot file all of whose caveats and expiries are gone.
+fn damaged(state: &State) -> State {
+    let about = SnapshotAbout { time: noon(), actor: "tester".into() };
+    let mut file = Vec::new();
+    state.write_snapshot(&about, &mut file).unwrap();
+    let container = Container::open(Arc::new(AlignedBytes::copy_of(&file))).unwrap();
+    let rotten = container.section("seg.0.qualifiers").unwrap();
+    let begin = file.windows(rotten.len()).position(|bytes| bytes == rotten).unwrap();
+    let end = begin + rotten.len();
+    file[begin..end].fill(0xFF);
+    State::open_snapshot(Arc::new(AlignedBytes::copy_of(&file)), Some(state.store())).unwrap().into_state()
+}
+
+#[tokio::test]
+async fn memory_that_cannot_be_read_answers_nothing_until_the_store_is_loaded_anew() {
+    let bench = Bench::new().await;
+    bench
+        .schema("use expiration definition user {} definition doc { relation viewer: user with expiration permission view = viewer }")
+        .await
+        .unwrap();
+    bench.touch("doc:1#viewer@user:ada[expiration:2100-01-01T00:00:00Z]").await;
+    let fold = Arc::clone(bench.node.host(bench.store).await.unwrap().fold());
+    let whole = bench.newest().await.state;
+    fold.put(damaged(&whole));
+    let point = bench.newest().await;
+    let (context, question) = (Context::new(), "doc:1#view@user:ada".parse().unwrap());
+    let answer = point.state.prepare(None).unwrap().evaluator(point.time, &context).check(&question);
+    assert_eq!(answer.unwrap_err().code(), "memory_damaged");
+    // Whoever asks next has the store as the database has it.
+    assert!(allows(&bench.newest().await, "doc:1#view@user:ada"));
+    assert_eq!(fold.progress().replaced, 1);
+    // A write that finds it does the same, and goes through.
+    bench.touch("doc:2#viewer@user:bob[expiration:2100-01-01T00:00:00Z]").await;
+    let whole = bench.newest().await.state;
+    fold.put(damaged(&whole));
+    bench.touch("doc:1#viewer@user:ada[expiration:2101-01-01T00:00:00Z]").await;
+    assert!(allows(&bench.newest().await, "doc:1#view@user:ada"));
 }

@@ -13,7 +13,7 @@ use super::super::error::DatastoreError;
 use super::rows::loose_text;
 
 /// The tables, by number.
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// How long a statement waits for a lock that somebody outside holds (a backup, a person with a shell).
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

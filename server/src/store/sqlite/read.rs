@@ -1,29 +1,37 @@
 //! The log, and whole stores.
 
+use std::collections::BTreeSet;
+
 use dhow_engine::entry::StoreId;
 use futures_util::TryStreamExt;
 use sqlx::SqliteConnection;
 
 use super::super::error::DatastoreError;
-use super::super::{LoadSink, LogRecord, SchemaRecord};
+use super::super::{LoadSink, LogLabel, LogRecord, SchemaRecord};
 use super::heads::read_head;
 use super::rows::{Reading, sql_number};
+use super::tables::array;
 
 /// Tuples that a sink gets at once.
 const LOAD_PIECE: usize = 4_096;
 
 /// A call for the log ends after so many bytes of entries.
-const LOG_BYTES: usize = 8 * 1024 * 1024;
+pub(super) const LOG_BYTES: usize = 8 * 1024 * 1024;
 
 /// All tuples in order of their keys.
 pub(super) const SELECT_TUPLES: &str = "
-    SELECT object_type, object_id, relation, subject_type, subject_id, subject_relation, caveat, context, expires_at
+    SELECT object_type, object_id, relation, subject_type, subject_id, subject_relation, caveat, context, expires_at, revision
     FROM tuple WHERE store = ?1
     ORDER BY object_type, object_id, relation, subject_type, subject_id, subject_relation";
 
 /// Entries behind a revision.
 pub(super) const SELECT_LOG: &str = "
     SELECT revision, chain, entry FROM log WHERE store = ?1 AND revision > ?2 ORDER BY revision LIMIT ?3";
+
+/// Entries of some revisions, newest first.
+pub(super) const SELECT_LABELS: &str = "
+    SELECT revision, chain, entry FROM log
+    WHERE store = ?1 AND revision IN (SELECT value FROM json_each(?2)) ORDER BY revision DESC";
 
 const SELECT_SCHEMAS: &str = "
     SELECT version, revision, time, actor, source FROM schema_version WHERE store = ?1 ORDER BY version";
@@ -36,11 +44,12 @@ pub(super) const SELECT_SCHEMA: &str = "
 pub(super) async fn load(connection: &mut SqliteConnection, store: StoreId, sink: &mut dyn LoadSink) -> Result<(), DatastoreError> {
     let (key, head) = read_head(connection, store).await?;
     let schemas = schemas(connection, store, key).await?;
+    let newest = head.revision;
     sink.begin(head, schemas)?;
     let mut rows = sqlx::query(SELECT_TUPLES).bind(key).fetch(connection);
     let mut piece = Vec::with_capacity(LOAD_PIECE);
     while let Some(row) = rows.try_next().await.map_err(DatastoreError::sql("read all tuples"))? {
-        piece.push(Reading { row: &row, table: "tuple", store }.tuple()?);
+        piece.push(Reading { row: &row, table: "tuple", store }.stored_tuple(newest)?);
         if piece.len() == LOAD_PIECE {
             sink.tuples(std::mem::replace(&mut piece, Vec::with_capacity(LOAD_PIECE)))?;
         }
@@ -76,4 +85,25 @@ pub(super) async fn log(
         }
     }
     Ok(records)
+}
+
+/// Reads who wrote some revisions, in a transaction.
+pub(super) async fn labels(
+    connection: &mut SqliteConnection,
+    store: StoreId,
+    revisions: &BTreeSet<u64>,
+) -> Result<Vec<LogLabel>, DatastoreError> {
+    let (key, _) = read_head(connection, store).await?;
+    let wanted: Vec<_> = revisions.iter().map(|revision| sql_number(*revision).into()).collect();
+    let mut rows = sqlx::query(SELECT_LABELS).bind(key).bind(array(&wanted)).fetch(connection);
+    let (mut labels, mut bytes) = (Vec::new(), 0);
+    while let Some(row) = rows.try_next().await.map_err(DatastoreError::sql("read who wrote revisions"))? {
+        let (label, encoded) = Reading { row: &row, table: "log", store }.log_label()?;
+        labels.push(label);
+        bytes += encoded;
+        if bytes >= LOG_BYTES {
+            break;
+        }
+    }
+    Ok(labels)
 }

@@ -1,7 +1,7 @@
 //! Rows as dhow's own values. A row that dhow did not write is an error, never a panic.
 
 use dhow_engine::digest::Digest;
-use dhow_engine::entry::{Chain, Entry, SchemaSource, StoreId};
+use dhow_engine::entry::{Chain, Entry, EntryLabel, SchemaSource, StoreId};
 use dhow_engine::state::Shape;
 use dhow_engine::time::Timestamp;
 use dhow_engine::tuple::{ObjectRef, Subject, Tuple, TupleCaveat, TupleKey};
@@ -11,7 +11,7 @@ use sqlx::{Decode, Row, Sqlite, Type};
 
 use super::super::command::{PayloadHash, RequestOutcome, Written};
 use super::super::error::DatastoreError;
-use super::super::{Head, LogRecord, SchemaRecord, StoreInfo};
+use super::super::{Head, LogLabel, LogRecord, SchemaRecord, StoreInfo, StoredTuple};
 
 /// One row that is being read: what an error says about it, and its columns by number.
 pub(super) struct Reading<'r> {
@@ -79,6 +79,16 @@ impl<'r> Reading<'r> {
         Ok((LogRecord { chain: Chain(self.bytes(1)?), entry: entry.into() }, bytes.len()))
     }
 
+    /// The label of a log record of `revision, chain, entry`, and the entry's bytes.
+    pub(super) fn log_label(&self) -> Result<(LogLabel, usize), DatastoreError> {
+        let (revision, bytes): (u64, &[u8]) = (self.number(0)?, self.get(2)?);
+        let label = EntryLabel::decode(bytes).map_err(|error| self.corrupt(error))?;
+        if (label.store, label.revision) != (self.store, revision) {
+            return Err(self.corrupt(format_args!("the row of revision {revision} has an entry of revision {}", label.revision)));
+        }
+        Ok((LogLabel { chain: Chain(self.bytes(1)?), label }, bytes.len()))
+    }
+
     /// A schema version of `version, revision, time, actor, source`.
     pub(super) fn schema(&self) -> Result<SchemaRecord, DatastoreError> {
         let source: &[u8] = self.get(4)?;
@@ -117,6 +127,15 @@ impl<'r> Reading<'r> {
             Some(microseconds) => Some(timestamp(microseconds).ok_or_else(|| self.corrupt("an expiry is out of range"))?),
         };
         Ok(Tuple { key: self.key()?, caveat, expires_at })
+    }
+
+    /// A tuple and, after it, its revision, which is not behind the `newest`.
+    pub(super) fn stored_tuple(&self, newest: u64) -> Result<StoredTuple, DatastoreError> {
+        let revision = self.number(9)?;
+        if revision > newest {
+            return Err(self.corrupt(format_args!("a tuple is of revision {revision}, the newest one is {newest}")));
+        }
+        Ok(StoredTuple { tuple: self.tuple()?, revision: (revision > 0).then_some(revision) })
     }
 
     /// A shape of `object_type, relation, subject_type, subject_shape, caveat, expiration` and the count after them.

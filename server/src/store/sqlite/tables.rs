@@ -10,10 +10,10 @@ use dhow_schema::ir::SubjectShape;
 use serde_json::{Value, json};
 use sqlx::SqliteConnection;
 
-use super::super::LogRecord;
 use super::super::batch::Unsaved;
 use super::super::command::RequestOutcome;
 use super::super::error::DatastoreError;
+use super::super::{LogRecord, StoredTuple};
 use super::rows::{Reading, sql_number};
 
 /// Rows of one statement: bounds the JSON text.
@@ -28,10 +28,13 @@ pub(super) const SELECT_IMAGES: &str = "
 
 /// New tuples, and new images of those that are there.
 pub(super) const UPSERT_TUPLES: &str = "
-    INSERT INTO tuple (store, object_type, object_id, relation, subject_type, subject_id, subject_relation, caveat, context, expires_at)
-    SELECT ?1, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, unhex(value ->> 7), value ->> 8
+    INSERT INTO tuple (store, object_type, object_id, relation, subject_type, subject_id, subject_relation, caveat, context, expires_at,
+        revision)
+    SELECT ?1, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, unhex(value ->> 7), value ->> 8,
+        value ->> 9
     FROM json_each(?2) WHERE TRUE
-    ON CONFLICT DO UPDATE SET caveat = excluded.caveat, context = excluded.context, expires_at = excluded.expires_at";
+    ON CONFLICT DO UPDATE SET caveat = excluded.caveat, context = excluded.context, expires_at = excluded.expires_at,
+        revision = excluded.revision";
 
 /// Removes tuples by their keys.
 pub(super) const DELETE_TUPLES: &str = "
@@ -167,18 +170,19 @@ pub(super) async fn insert_log(
     query.execute(connection).await.map(|_| ()).map_err(DatastoreError::sql("write the log"))
 }
 
-fn array(rows: &[Value]) -> String {
+pub(super) fn array(rows: &[Value]) -> String {
     // Writing JSON of strings and numbers cannot fail.
     serde_json::to_string(rows).unwrap_or_default()
 }
 
-fn key_json(key: &TupleKey) -> Value {
+pub(super) fn key_json(key: &TupleKey) -> Value {
     let (object, subject) = (key.object(), key.subject());
     let relation = subject.relation().map_or("", |relation| relation);
     json!([&**object.object_type(), &**object.id(), &**key.relation(), &**subject.object_type(), &**subject.id(), relation])
 }
 
-fn tuple_json(tuple: &Tuple) -> Value {
+fn tuple_json(stored: &StoredTuple) -> Value {
+    let tuple = &stored.tuple;
     let mut row = key_json(&tuple.key);
     if let Value::Array(columns) = &mut row {
         let caveat = tuple.caveat.as_ref();
@@ -187,6 +191,7 @@ fn tuple_json(tuple: &Tuple) -> Value {
         columns.push(json!(caveat.map(|caveat| &**caveat.name())));
         columns.push(json!(context));
         columns.push(json!(tuple.expires_at.map(|time| time.microseconds())));
+        columns.push(json!(stored.revision.map_or(0, sql_number)));
     }
     row
 }

@@ -3,12 +3,14 @@ use std::sync::Arc;
 use sqlx::{AssertSqlSafe, Row};
 use tempfile::TempDir;
 
+use super::super::StoredTuple;
 use super::super::suite::{Loaded, Tenant, at, command, create, datastore_suite, delete, schema_command, touch};
 use super::*;
 
 mod corrupt;
 mod failures;
 mod files;
+mod migrations;
 mod plans;
 
 mod in_memory {

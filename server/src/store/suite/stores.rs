@@ -64,11 +64,12 @@ pub(in crate::store) async fn what_is_asked_of_no_store_says_so(database: Arc<dy
         database.head(nowhere).await.map(|_| ()),
         database.load(nowhere, &mut Loaded::default()).await,
         database.log(nowhere, 0, 1).await.map(|_| ()),
+        database.labels(nowhere, &[1].into()).await.map(|_| ()),
         database.request(nowhere, "a", at(0)).await.map(|_| ()),
         database.write(nowhere, at(0), &[command("a", [])]).await.map(|_| ()),
     ]
     .map(|answer| answer.unwrap_err().code());
-    assert_eq!(codes, ["DH-D009"; 5]);
+    assert_eq!(codes, ["DH-D009"; 6]);
     let refused = database.write_schema(nowhere, at(0), &schema_command(SCHEMA)).await.unwrap_err();
     assert_eq!(refused.code(), "DH-D009");
 }
@@ -91,6 +92,34 @@ pub(in crate::store) async fn the_log_is_read_in_parts(database: Arc<dyn Datasto
     assert!(revisions(0, 0).await.is_empty());
 }
 
+pub(in crate::store) async fn who_wrote_a_revision_is_told_by_the_log(database: Arc<dyn Datastore>) {
+    let tenant = Tenant::new(&database).await;
+    for (n, actor) in [(1, "ada"), (2, "ben"), (3, "cyd")] {
+        let write = WriteCommand { actor: actor.to_owned(), ..command(&format!("r{n}"), [create(&format!("doc:{n}#viewer@user:ada"))]) };
+        tenant.one(n, &write).await.unwrap();
+    }
+    let records = database.log(tenant.store, 0, 10).await.unwrap();
+    let labels = async |revisions: &[u64]| database.labels(tenant.store, &revisions.iter().copied().collect()).await.unwrap();
+    let found = labels(&[2, 4, 1, 9, u64::MAX]).await;
+    let told: Vec<_> =
+        found.iter().map(|found| (found.label.revision, &*found.label.actor, &*found.label.request_id, found.label.time)).collect();
+    assert_eq!(told, [(4, "cyd", "r3", at(3)), (2, "ada", "r1", at(1)), (1, "ada", "", at(0))], "newest first, and what there is");
+    for LogLabel { chain, label } in &found {
+        let record = records.iter().find(|record| record.entry.revision == label.revision).unwrap();
+        assert_eq!((record.chain, record.entry.store), (*chain, label.store));
+    }
+    assert!(labels(&[]).await.is_empty());
+    // At most some megabytes of entries, the newest.
+    let long = "x".repeat(1_000);
+    for n in 10..36 {
+        let changes = (0..400).map(|user| create(&format!("doc:{n}#viewer@user:{long}{user}")));
+        tenant.write(n, changes).await.unwrap();
+    }
+    let found = labels(&(0..100).collect::<Vec<_>>()).await;
+    assert!(found.len() > 10 && found.len() < 30, "{}", found.len());
+    assert!(found.is_sorted_by(|a, b| a.label.revision > b.label.revision) && found[0].label.revision == 30);
+}
+
 pub(in crate::store) async fn a_store_is_loaded_in_pieces_in_key_order(database: Arc<dyn Datastore>) {
     let tenant = Tenant::new(&database).await;
     for part in 0..6 {
@@ -102,6 +131,6 @@ pub(in crate::store) async fn a_store_is_loaded_in_pieces_in_key_order(database:
     assert!(sink.pieces.len() > 1 && sink.pieces.iter().all(|piece| (1..=5_000).contains(&piece.len())));
     let tuples = sink.pieces.concat();
     assert_eq!(tuples.len(), 6_000);
-    assert!(tuples.is_sorted_by(|a, b| a.key < b.key));
+    assert!(tuples.is_sorted_by(|a, b| a.tuple.key < b.tuple.key));
     tenant.verify().await;
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dhow_engine::entry::{SchemaSource, StoreId};
 use dhow_engine::schema_version::WrittenSchema;
-use dhow_engine::state::{Position, State};
+use dhow_engine::state::{Loading, Position, State};
 use dhow_engine::time::Timestamp;
 use dhow_engine::tuple::Tuple;
 
@@ -141,7 +141,12 @@ impl Tenant {
         let head = head.unwrap();
         let schemas = schemas.into_iter().map(WrittenSchema::from);
         let position = Position { revision: head.revision, time: head.time, chain: head.chain };
-        let loaded = State::load(self.store, position, head.digest, schemas, pieces.concat()).unwrap();
+        let mut loading = Loading::begin(self.store, position, schemas).unwrap();
+        for StoredTuple { tuple, revision } in pieces.concat() {
+            assert_eq!((&tuple.key, revision), (&tuple.key, folded.revision_of(&tuple.key)), "each tuple has the revision that it is of");
+            loading.add(&tuple, revision).unwrap();
+        }
+        let loaded = loading.finish(&head.digest).unwrap();
         assert_eq!((folded.position(), folded.digest()), (loaded.position(), loaded.digest()));
         assert_eq!(folded.shapes(), loaded.shapes());
         assert_eq!(head.tuples, folded.len() as u64);
@@ -156,7 +161,7 @@ impl Tenant {
 pub(in crate::store) struct Loaded {
     pub(in crate::store) head: Option<Head>,
     pub(in crate::store) schemas: Vec<SchemaRecord>,
-    pub(in crate::store) pieces: Vec<Vec<Tuple>>,
+    pub(in crate::store) pieces: Vec<Vec<StoredTuple>>,
 }
 
 impl LoadSink for Loaded {
@@ -166,7 +171,7 @@ impl LoadSink for Loaded {
         Ok(())
     }
 
-    fn tuples(&mut self, tuples: Vec<Tuple>) -> Result<(), DatastoreError> {
+    fn tuples(&mut self, tuples: Vec<StoredTuple>) -> Result<(), DatastoreError> {
         assert!(self.head.is_some(), "begin comes first");
         self.pieces.push(tuples);
         Ok(())

@@ -24,6 +24,38 @@ pub(in crate::store) async fn creates_touches_and_deletes_do_what_they_say(datab
     assert_eq!((entry.actor.as_str(), entry.request_id.as_str(), entry.time), ("ada", "5-3", at(5)));
 }
 
+pub(in crate::store) async fn a_tuple_is_of_the_revision_that_wrote_it_last(database: Arc<dyn Datastore>) {
+    let tenant = Tenant::new(&database).await;
+    let revisions = async || {
+        // That loading and folding agree on them is what it verifies.
+        let state = tenant.verify().await;
+        state.tuples().map(|tuple| (tuple.key.subject().id().to_string(), state.revision_of(&tuple.key).unwrap())).collect::<Vec<_>>()
+    };
+    let told = |expected: &[(&str, u64)]| expected.iter().map(|(id, revision)| ((*id).to_owned(), *revision)).collect::<Vec<_>>();
+    let (ada, ben) = ("doc:1#viewer@user:ada", "doc:1#viewer@user:ben");
+    tenant.write(1, [create(ada), create(ben)]).await.unwrap();
+    assert_eq!(revisions().await, told(&[("ada", 2), ("ben", 2)]));
+    tenant.write(2, [touch(&format!("{ben}[limit]"))]).await.unwrap();
+    assert_eq!(revisions().await, told(&[("ada", 2), ("ben", 3)]), "replaced");
+    tenant.write(3, [touch(ada), create("doc:1#viewer@user:cyd")]).await.unwrap();
+    assert_eq!(revisions().await, told(&[("ada", 2), ("ben", 3), ("cyd", 4)]), "what a touch leaves as it is keeps its revision");
+    // Several commands of one transaction, one of which has its tuples saved before the others.
+    let filter = dhow_engine::filter::TupleFilter { subject_id: Some("cyd".into()), ..Default::default() };
+    let batch = [
+        command("a", [delete(ada), touch(ben)]),
+        command("b", [touch(&format!("{ada}[limit]"))]),
+        WriteCommand {
+            preconditions: vec![Precondition { expectation: Expectation::MustExist, filter }],
+            ..command("c", [delete("doc:1#viewer@user:cyd")])
+        },
+        command("d", [touch(&format!("{ben}[limit]"))]),
+    ];
+    assert!(tenant.batch(4, &batch).await.iter().all(Result::is_ok));
+    assert_eq!(revisions().await, told(&[("ada", 6), ("ben", 8)]));
+    database.write_schema(tenant.store, at(5), &schema_command(&format!("{SCHEMA} definition more {{}}"))).await.unwrap();
+    assert_eq!(revisions().await, told(&[("ada", 6), ("ben", 8)]), "a schema writes no tuple");
+}
+
 pub(in crate::store) async fn every_qualifier_of_a_tuple_comes_back(database: Arc<dyn Datastore>) {
     let tenant = Tenant::new(&database).await;
     let texts = [

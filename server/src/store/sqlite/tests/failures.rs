@@ -150,7 +150,7 @@ async fn readers_see_one_moment_while_others_write() {
         assert_eq!(head.tuples, tuples.len() as u64);
         let source = sink.schemas.pop().unwrap().source;
         let schema = dhow_engine::digest::Digest::default().with_schema(&dhow_engine::entry::SchemaText { version: 1, source });
-        assert_eq!(tuples.iter().fold(schema, |digest, tuple| digest.with_tuple(tuple)), head.digest);
+        assert_eq!(tuples.iter().fold(schema, |digest, stored| digest.with_tuple(&stored.tuple)), head.digest);
     }
     writer.await.unwrap();
     tenant.verify().await;

@@ -2,7 +2,7 @@ use dhow_engine::filter::{IdMatch, SubjectRelationMatch, TupleFilter};
 use dhow_engine::state::Shape;
 
 use super::super::super::suite::tuple;
-use super::super::{filter, heads, read, schemas, tables};
+use super::super::{filter, heads, read, revisions, schemas, tables};
 use super::*;
 
 /// The steps that SQLite takes for a statement.
@@ -33,6 +33,13 @@ async fn hot_statements_search_by_an_index() {
         (heads::SELECT_BY_ID, "SEARCH store USING INDEX sqlite_autoindex_store_1 (id=?)"),
         (heads::SELECT_BY_NAME, "SEARCH store USING INDEX sqlite_autoindex_store_2 (name=?)"),
         (read::SELECT_LOG, "SEARCH log USING INDEX sqlite_autoindex_log_1 (store=? AND revision>?)"),
+        (read::SELECT_LABELS, "SEARCH log USING INDEX sqlite_autoindex_log_1 (store=? AND revision=?)"),
+        (revisions::SELECT_LOG_BACK, "SEARCH log USING INDEX sqlite_autoindex_log_1 (store=? AND revision<?)"),
+        (
+            revisions::SET_REVISION,
+            "SEARCH tuple USING PRIMARY KEY (store=? AND object_type=? AND object_id=? AND relation=? AND subject_type=? AND \
+             subject_id=? AND subject_relation=?)",
+        ),
         (read::SELECT_TUPLES, "SEARCH tuple USING PRIMARY KEY (store=?)"),
         (read::SELECT_SCHEMA, "SEARCH schema_version USING INDEX sqlite_autoindex_schema_version_1 (store=? AND version=?)"),
         (

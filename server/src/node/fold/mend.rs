@@ -1,0 +1,49 @@
+//! Memory that cannot be read, found by whoever read it: the store is loaded anew, as when its log does not fold.
+
+use std::sync::Arc;
+
+#[cfg(test)]
+use dhow_engine::history::History;
+use dhow_engine::state::MemoryDamaged;
+#[cfg(test)]
+use dhow_engine::state::State;
+
+use super::{Fold, told};
+use crate::store::DatastoreError;
+
+impl Fold {
+    /// Loads the store anew if its memory was found to be damaged; who asks meanwhile waits. It goes on when the caller gives up. A store
+    /// whose memory is damaged again before an entry was folded is set aside.
+    ///
+    /// # Errors
+    /// When the database fails, or the store is set aside.
+    pub(in crate::node) async fn mend(self: &Arc<Self>) -> Result<(), DatastoreError> {
+        if self.damaged().is_none() {
+            return Ok(());
+        }
+        let fold = Arc::clone(self);
+        let mending = tokio::spawn(async move {
+            let mut turn = fold.turn.lock().await;
+            // Whoever had the turn before may have loaded it.
+            match fold.damaged() {
+                Some(damaged) => fold.heal(&mut turn, &told(&damaged)).await,
+                None => Ok(()),
+            }
+        });
+        // The task is never aborted; that it panicked is a mistake that the log has told of.
+        mending.await.unwrap_or(Err(DatastoreError::Closed))
+    }
+
+    /// Puts a state in the place of the history.
+    #[cfg(test)]
+    pub(in crate::node) fn put(&self, state: State) {
+        let mut seen = self.seen_mut();
+        let window = seen.history.window();
+        seen.history = History::new(state, window);
+    }
+
+    fn damaged(&self) -> Option<MemoryDamaged> {
+        // A store that was set aside says so itself.
+        self.seen().ok()?.history.head().intact().err()
+    }
+}
