@@ -1,7 +1,8 @@
 //! Asks the engine in every form, and compares.
 
-use dhow_engine::eval::{EvalError, ListedSubject, Page, PageRequest};
-use dhow_engine::search::{Evaluator, Prepared};
+use dhow_engine::eval::{EvalError, Limits, ListedSubject, Page, PageRequest};
+use dhow_engine::search::{Evaluator, Prepared, Question as Asks};
+use dhow_engine::tuple::TupleKey;
 use dhow_schema::value::Context;
 
 use super::counts::Counts;
@@ -48,15 +49,18 @@ impl Asking<'_> {
         if verdict.agrees(&found) { Ok(()) } else { Err(format!("check of {question}\n  judges: {verdict:?}\n  search: {found:?}")) }
     }
 
-    /// All questions by one evaluator, as a server answers a batch: the contextual tuples of the first one are there for all.
+    /// All questions as one batch: the contextual tuples of the first one are there for all.
     fn batch(&mut self, questions: &[&Question]) -> Result<(), String> {
         let Some(first) = questions.first() else { return Ok(()) };
         let (contextual, none) = (self.judges.contextual(first), Context::new());
         let evaluator = self.prepared.evaluator(time(self.judges.now), &none).with_contextual(&contextual);
+        let keys: Vec<TupleKey> = questions.iter().map(|question| key(question)).collect();
+        let batch = evaluator.batch(keys.iter().map(Asks::from));
         for (place, question) in questions.iter().enumerate() {
+            let found =
+                batch.decide_with(place, &context_of(&question.context), Limits::default()).expect("as many as there are questions");
+            let found = found.map(|(decision, _)| decision);
             let question = Question { contextual: first.contextual.clone(), ..(*question).clone() };
-            let context = context_of(&question.context);
-            let found = evaluator.clone().with_context(&context).check(&key(&question));
             let verdict = self.judges.check(&question);
             if !verdict.agrees(&found) {
                 return Err(format!("number {place} of a batch: {question}\n  judges: {verdict:?}\n  search: {found:?}"));

@@ -1,6 +1,6 @@
 //! Makes up what happens next.
 
-use super::judges::Verdict;
+use super::judges::{Judges, Verdict};
 use super::stage::Stage;
 use super::{Asked, Form, Inquiry, Script, Step};
 use crate::generate::{Choices, Profile, model, nesting, question, rewritten, tuple, world};
@@ -9,6 +9,9 @@ use crate::oracle::Answer;
 
 /// How many questions are asked at once.
 const QUESTIONS: usize = 8;
+/// How often an inquiry is about the head and what was written last, and how often a question of such an inquiry is, and of another.
+const AT_THE_HEAD_PERCENT: usize = 30;
+const ABOUT_CHANGES_PERCENT: [usize; 2] = [60, 10];
 /// How often some of them are asked once more as a batch, and how often one of them in each other form.
 const BATCHES_PERCENT: usize = 40;
 const OTHERS_PERCENT: usize = 60;
@@ -30,6 +33,8 @@ pub(super) struct Teller {
     current: usize,
     /// What was removed lately.
     gone: Vec<Tuple>,
+    /// What was written last: tuples that came, were replaced or went.
+    changed: Vec<Tuple>,
 }
 
 impl Teller {
@@ -43,7 +48,7 @@ impl Teller {
         // The segment's last nodes are the first of the world.
         let padding = if padded { SEGMENT_NODES / 2 - choices.below(6) } else { 0 };
         let script = Script { models: models.clone(), max_states, padding, steps: Vec::new() };
-        (Self { choices, models, now, opening, current: 0, gone: Vec::new() }, script)
+        (Self { choices, models, now, opening, current: 0, gone: Vec::new(), changed: Vec::new() }, script)
     }
 
     /// How every history begins.
@@ -100,6 +105,7 @@ impl Teller {
         self.gone.extend(once.iter().filter(|(_, keep)| !keep).map(|(tuple, _)| tuple.clone()));
         let forgotten = self.gone.len().saturating_sub(10);
         self.gone.drain(..forgotten);
+        self.changed = once.iter().map(|(tuple, _)| tuple.clone()).collect();
         once
     }
 
@@ -112,39 +118,56 @@ impl Teller {
     pub(super) fn inquiry(&mut self, stage: &Stage) -> (Inquiry, Vec<Verdict>) {
         let (oldest, head) = stage.window();
         let depth = usize::try_from(head - oldest).expect("few revisions");
-        let age = if self.choices.chance(60) { self.choices.below(depth + 1) } else { 0 };
-        let model = if self.choices.chance(35) { self.choices.below(self.models.len()) } else { self.current };
+        let at_the_head = self.choices.chance(AT_THE_HEAD_PERCENT);
+        let age = if !at_the_head && self.choices.chance(80) { self.choices.below(depth + 1) } else { 0 };
+        let model = if !at_the_head && self.choices.chance(45) { self.choices.below(self.models.len()) } else { self.current };
         let now = self.now + *self.choices.pick(&[0, 0, 0, -1, 1, 7_200]);
         let age = u64::try_from(age).expect("few revisions");
-        let mut inquiry =
-            Inquiry { age, model, now, held: self.choices.chance(15), by_oracle: self.choices.chance(25), questions: Vec::new() };
+        let mut inquiry = Inquiry {
+            age,
+            model,
+            now,
+            held: !at_the_head && self.choices.chance(20),
+            by_oracle: self.choices.chance(25),
+            questions: Vec::new(),
+        };
         let tuples: Vec<Tuple> = stage.tuples(&inquiry).values().map(|known| known.model.clone()).collect();
         inquiry.by_oracle &= tuples.len() <= MOST_FOR_ORACLE;
         let mut world = World { model: self.models[model].clone(), tuples, now };
         // The orphans of other schemas stay in the way of answers, but a question about names that the schema does not have is none.
         world.tuples.retain(|tuple| has_names_of(&world.model, tuple));
         let judges = stage.judges(&inquiry);
-        let mut verdicts = Vec::new();
-        for _ in 0..QUESTIONS {
-            // Most pairs of object and subject have nothing to do with each other: a plain no is drawn again.
-            let mut drawn = self.question(&world);
-            let mut verdict = judges.check(&drawn);
-            for _ in 0..5 {
-                if verdict.answer() != (Answer::Denied { paradox: false }) {
-                    break;
-                }
-                drawn = self.question(&world);
-                verdict = judges.check(&drawn);
-            }
+        let (mut verdicts, mut about_changes) = (Vec::new(), Vec::new());
+        for place in 0..QUESTIONS {
+            let about_a_change = self.about_a_change(&world, ABOUT_CHANGES_PERCENT[usize::from(!at_the_head)]);
+            about_changes.extend(about_a_change.iter().map(|_| place));
+            let (question, verdict) = match about_a_change {
+                Some(question) => (question.clone(), judges.check(&question)),
+                None => self.telling(&world, &judges),
+            };
             verdicts.push(verdict);
-            inquiry.questions.push(Asked { question: drawn, forms: vec![Form::Check] });
+            inquiry.questions.push(Asked { question, forms: vec![Form::Check] });
         }
-        self.more_forms(&mut inquiry.questions, &verdicts);
+        self.more_forms(&mut inquiry.questions, &verdicts, &about_changes);
         (inquiry, verdicts)
     }
 
+    /// A question with its verdict. Most pairs of object and subject have nothing to do with each other: a plain no is drawn again.
+    fn telling(&mut self, world: &World, judges: &Judges<'_>) -> (Question, Verdict) {
+        let mut drawn = self.question(world);
+        let mut verdict = judges.check(&drawn);
+        for _ in 0..5 {
+            if verdict.answer() != (Answer::Denied { paradox: false }) {
+                break;
+            }
+            drawn = self.question(world);
+            verdict = judges.check(&drawn);
+        }
+        (drawn, verdict)
+    }
+
     /// Asks some of the questions in other forms as well.
-    fn more_forms(&mut self, questions: &mut [Asked], verdicts: &[Verdict]) {
+    fn more_forms(&mut self, questions: &mut [Asked], verdicts: &[Verdict], about_changes: &[usize]) {
         let choices = &mut self.choices;
         if choices.chance(BATCHES_PERCENT) {
             let first = choices.below(questions.len() - 1);
@@ -152,7 +175,8 @@ impl Teller {
         }
         // Where the check is a plain no, lists are mostly empty.
         let telling = |(_, verdict): &(usize, &Verdict)| verdict.answer() != (Answer::Denied { paradox: false });
-        let telling: Vec<usize> = verdicts.iter().enumerate().filter(telling).map(|(place, _)| place).collect();
+        let telling: Vec<usize> =
+            verdicts.iter().enumerate().filter(telling).map(|(place, _)| place).chain(about_changes.iter().copied()).collect();
         for form in [Form::Objects, Form::Subjects, Form::Permissions, Form::Tree] {
             if choices.chance(OTHERS_PERCENT) {
                 let any = telling.is_empty() || choices.chance(30);
@@ -160,6 +184,32 @@ impl Teller {
                 questions[asked].forms.push(form);
             }
         }
+    }
+
+    /// In so many of a hundred cases: whether what was written last has its effect. That somebody is out of a group again is a plain no,
+    /// which is worth the question.
+    fn about_a_change(&mut self, world: &World, percent: usize) -> Option<Question> {
+        let choices = &mut self.choices;
+        let known: Vec<&Tuple> = self.changed.iter().filter(|tuple| has_names_of(&world.model, tuple)).collect();
+        if known.is_empty() || !choices.chance(percent) {
+            return None;
+        }
+        // From the change some steps towards what holds the group, and some towards who is in it.
+        let changed = *choices.pick(&known);
+        let (mut above, mut below) = (changed, changed);
+        for _ in 0..choices.below(3) {
+            let holds = |tuple: &&Tuple| tuple.subject.object == above.object && tuple.subject.relation.as_ref() == Some(&above.relation);
+            let holding: Vec<&Tuple> = world.tuples.iter().filter(holds).collect();
+            above = if holding.is_empty() { above } else { *choices.pick(&holding) };
+            let is_in = |tuple: &&Tuple| tuple.object == below.subject.object && Some(&tuple.relation) == below.subject.relation.as_ref();
+            let within: Vec<&Tuple> = world.tuples.iter().filter(is_in).collect();
+            below = if within.is_empty() { below } else { *choices.pick(&within) };
+        }
+        let names: Vec<&str> = world.model.definition(&above.object.object_type)?.names().collect();
+        let same = choices.chance(60) && names.contains(&above.relation.as_str());
+        let permission = if same { above.relation.clone() } else { (*choices.pick(&names)).to_owned() };
+        let (object, subject) = (above.object.clone(), below.subject.clone());
+        Some(Question { object, permission, subject, ..question(choices, world) })
     }
 
     /// A question, now and then with more contextual tuples: shapes of nested groups, and ids that nothing stored names.
