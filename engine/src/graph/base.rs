@@ -80,7 +80,7 @@ impl Base {
     #[inline]
     fn begin(&self, (node, begin): Entry) -> Option<(&Segment, u32)> {
         let segment = self.segment(node)?;
-        Some((segment, begin.filter(|_| segment.is_placed).or_else(|| segment.begin(node))?))
+        Some((segment, if segment.is_placed { begin } else { segment.begin(node)? }))
     }
 
     /// Whether a node that the index has for a hash is the one with this type and id.

@@ -115,13 +115,15 @@ impl super::Graph {
         &self.core.inheritance.links
     }
 
-    /// What a plan of [`Graph::links`] leads to from a node, if the index has it and it holds at this revision; `is_brought` says of a
-    /// node whether the request has edges of its own there. O(nodes above).
+    /// What a plan of [`Graph::links`] leads to from a node, if the index has it and it holds at this revision; `brought` says of a
+    /// node whether the request, if it brings edges along, has any there. O(nodes above).
     #[inline]
-    pub(crate) fn inherited(&self, plan: u32, node: NodeId, is_brought: impl Fn(NodeId) -> bool) -> Option<Inherited<'_>> {
+    pub(crate) fn inherited(&self, plan: u32, node: NodeId, brought: Option<&impl Fn(NodeId) -> bool>) -> Option<Inherited<'_>> {
         let found = self.core.inheritance.find(plan, node)?;
-        let is_other = |node| self.core.inherits_anew.has(node, self.core.inheritance.revision.min(self.revision)) || is_brought(node);
-        let stands = !is_other(node) && !found.nodes.iter().any(|node| is_other(NodeId(*node)));
+        let built = self.core.inheritance.revision.min(self.revision);
+        let is_other = |node| self.core.inherits_anew.has(node, built) || brought.is_some_and(|brought| brought(node));
+        let stands = brought.is_none() && self.core.inherits_anew.is_empty()
+            || !is_other(node) && !found.nodes.iter().any(|node| is_other(NodeId(*node)));
         stands.then_some(found)
     }
 

@@ -1,8 +1,8 @@
 //! From an object's type and id to its node: a static hash table of cache lines.
 //!
-//! A bucket is 16 words, two for each of 8 nodes: the node, and a byte of its hash with where its record begins in its segment. A look-up
-//! reads one bucket nearly always, and compares the id in the record of a node whose byte fits: the very record that an evaluation reads
-//! next. A node whose bucket is full goes to the next one with room. The hash is seeded, so that nobody can prepare ids that share
+//! A bucket is 16 words: 7 nodes, where the record of each begins in its segment, and 8 bytes: one of the hash of each, and how many nodes
+//! there are. A look-up reads one bucket nearly always, and compares the id in the record of a node whose byte fits: the very record that
+//! an evaluation reads next. A node whose bucket is full goes to the next one with room. The hash is seeded, so that nobody can prepare ids that share
 //! a bucket. A segment that was replaced since has its records elsewhere, which is for the reader to know.
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -11,16 +11,10 @@ use super::ids::{NodeId, TypeId};
 use crate::words::Words;
 
 const BUCKET: usize = 16;
-const NODES: usize = 8;
+const NODES: usize = 7;
 
-/// A node that is none.
-const FREE: u32 = u32::MAX;
-
-/// The beginning of a record that is too far behind to be told here.
-const FAR: u32 = u32::MAX >> 8;
-
-/// A node, and where its record began when the index was built, if that is told.
-pub(super) type Entry = (NodeId, Option<u32>);
+/// A node, and where its record began when the index was built.
+pub(super) type Entry = (NodeId, u32);
 
 /// See the module.
 #[derive(Debug, Clone, Default)]
@@ -39,7 +33,7 @@ impl NameIndex {
     /// An index of some of so many nodes, each with its hash and where its record begins. O(nodes).
     pub(crate) fn build(seed: u64, nodes: u32, some: impl Iterator<Item = (u64, NodeId, u32)>) -> Self {
         let count = buckets_for(nodes as usize);
-        let mut words = vec![FREE; count * BUCKET];
+        let mut words = vec![0_u32; count * BUCKET];
         for (hash, node, begin) in some {
             let first = place(hash, count);
             for bucket in (first..count).chain(0..first) {
@@ -56,8 +50,8 @@ impl NameIndex {
     pub(super) fn guess(&self, hash: u64) -> Option<Entry> {
         let words = self.buckets.as_slice();
         let line: &[u32; BUCKET] = words.get(place(hash, words.len() / BUCKET) * BUCKET..)?.first_chunk()?;
-        let (entries, _) = line.as_chunks();
-        entries.get(fitting(line, tag(hash)).trailing_zeros() as usize).and_then(entry)
+        let (fitting, _) = fitting(line, tag(hash));
+        entry(line, fitting.trailing_zeros() as usize / 8)
     }
 
     /// The node of which `is_it` says that it has the name with this hash. It is asked about nodes with this hash's byte alone.
@@ -68,16 +62,16 @@ impl NameIndex {
         let mut bucket = place(hash, count);
         for _ in 0..count {
             let line: &[u32; BUCKET] = words.get(bucket * BUCKET..)?.first_chunk()?;
-            let (entries, _) = line.as_chunks();
-            let mut fitting = fitting(line, tag(hash));
+            let (mut fitting, bytes) = fitting(line, tag(hash));
             while fitting != 0 {
-                let fits = entries.get(fitting.trailing_zeros() as usize).and_then(entry);
+                let place = fitting.trailing_zeros() as usize / 8;
                 fitting &= fitting - 1;
-                if let Some(found) = fits.filter(|found| is_it(*found)) {
+                let fits = bytes.get(place) == Some(&tag(hash)) && place < used(bytes);
+                if let Some(found) = entry(line, place).filter(|found| fits && is_it(*found)) {
                     return Some(found);
                 }
             }
-            if entries.last().is_none_or(|[node, _]| *node == FREE) {
+            if used(bytes) < NODES {
                 return None;
             }
             bucket = if bucket + 1 == count { 0 } else { bucket + 1 };
@@ -87,9 +81,18 @@ impl NameIndex {
 }
 
 #[inline]
-fn entry([node, rest]: &[u32; 2]) -> Option<Entry> {
-    let begin = rest >> 8;
-    (*node != FREE).then_some((NodeId(*node), (begin != FAR).then_some(begin)))
+fn entry(line: &[u32; BUCKET], place: usize) -> Option<Entry> {
+    if place >= NODES {
+        return None;
+    }
+    Some((NodeId(*line.get(place)?), *line.get(NODES + place)?))
+}
+
+/// How many nodes a bucket has, by its bytes.
+#[inline]
+const fn used(bytes: [u8; 8]) -> usize {
+    let [.., used] = bytes;
+    used as usize
 }
 
 /// How many words the index of so many nodes has.
@@ -104,18 +107,36 @@ fn buckets_for(nodes: usize) -> usize {
 
 /// Puts a node into a bucket, if it has room.
 fn insert(words: &mut [u32], bucket: usize, (node, begin): (NodeId, u32), hash: u64) -> bool {
-    let line = words.get_mut(bucket * BUCKET..).and_then(|words| words.first_chunk_mut::<BUCKET>());
-    let (entries, _) = line.map(|line| line.as_chunks_mut()).unwrap_or_default();
-    let Some(room) = entries.iter_mut().find(|[node, _]| *node == FREE) else { return false };
-    *room = [node.0, begin.min(FAR) << 8 | u32::from(tag(hash))];
+    let Some(line) = words.get_mut(bucket * BUCKET..).and_then(|words| words.first_chunk_mut::<BUCKET>()) else { return false };
+    let (_, mut bytes) = fitting(line, 0);
+    let place = used(bytes);
+    if place >= NODES {
+        return false;
+    }
+    if let Some(byte) = bytes.get_mut(place) {
+        *byte = tag(hash);
+    }
+    let [.., used] = &mut bytes;
+    *used += 1;
+    let bytes = u64::from_le_bytes(bytes);
+    let [.., low, high] = line;
+    (*low, *high) = ((bytes & 0xFFFF_FFFF) as u32, (bytes >> 32) as u32);
+    for (at, word) in [(place, node.0), (NODES + place, begin)] {
+        if let Some(place) = line.get_mut(at) {
+            *place = word;
+        }
+    }
     true
 }
 
-/// Which entries of a bucket have this byte, each a bit.
+/// The bytes that are this tag, each marked in its highest bit, a byte above one that is perhaps as well; and the bytes.
 #[inline]
-fn fitting(line: &[u32; BUCKET], tag: u8) -> u32 {
-    let (entries, _) = line.as_chunks::<2>();
-    entries.iter().enumerate().fold(0, |fitting, (at, [_, rest])| fitting | u32::from(rest & 0xFF == u32::from(tag)) << at)
+fn fitting(line: &[u32; BUCKET], tag: u8) -> (u64, [u8; 8]) {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let [.., low, high] = line;
+    let bytes = u64::from(*low) | u64::from(*high) << 32;
+    let differing = bytes ^ (ONES * u64::from(tag));
+    (differing.wrapping_sub(ONES) & !differing & (ONES << 7), bytes.to_le_bytes())
 }
 
 /// The bucket of a hash: its high half, scaled.

@@ -152,11 +152,16 @@ impl Segment {
 /// Whether words begin with these bytes. Ids are short: a call of the system's comparison costs more than they do.
 #[inline]
 fn is_same(words: &[u32], bytes: &[u8]) -> bool {
-    let (whole, rest) = bytes.as_chunks::<4>();
-    let Some((words, last)) = words.split_at_checked(whole.len()) else { return false };
-    let differing = words.iter().zip(whole).fold(0, |differing, (word, bytes)| differing | (word ^ u32::from_le_bytes(*bytes)));
-    let last = last.first().map_or([0; 4], |last| last.to_le_bytes());
-    differing == 0 && last.iter().zip(rest).all(|(a, b)| a == b)
+    let (whole, rest) = bytes.as_chunks::<8>();
+    let (pairs, last) = words.as_chunks::<2>();
+    let same = |([low, high], bytes): (&[u32; 2], &[u8; 8])| u64::from(*low) | u64::from(*high) << 32 == u64::from_le_bytes(*bytes);
+    if pairs.len() < whole.len() || !pairs.iter().zip(whole).all(same) {
+        return false;
+    }
+    // What is left is in one word or two.
+    let [low, high] = pairs.get(whole.len()).copied().unwrap_or_else(|| [last.first().copied().unwrap_or(0), 0]);
+    let left = (u64::from(low) | u64::from(high) << 32).to_le_bytes();
+    left.iter().zip(rest).all(|(a, b)| a == b)
 }
 
 /// What is known of one node.

@@ -42,7 +42,7 @@ impl Plans {
         if reached.len() <= MAX_PLANS {
             let types: BTreeMap<_, _> = named().collect();
             let places: BTreeMap<PlanId, usize> = reached.iter().copied().zip(0..).collect();
-            for (plan, _) in &places {
+            for plan in places.keys() {
                 let (Some(type_id), Some(found)) = (types.get(plan), self.plan(*plan)) else { continue };
                 let link = |op: &Op| self.link(op, &mut links.groups, |plan| places.get(&plan).copied());
                 let mut steps: Vec<Link> = relevant(found, &kinds).filter_map(link).collect();

@@ -78,7 +78,8 @@ impl<'a> Walk<'a> {
         if sight.is_touched(Direction::Forward, node) {
             return Err(GiveUp);
         }
-        (seen.groups.clear(), seen.above.clear());
+        seen.groups.clear();
+        seen.above.clear();
         seen.cost += 1 + simple.operations;
         let Some(record) = sight.record(node) else { return Ok(false) };
         let (mut steps, mut holds) = (simple.steps.as_ref(), false);

@@ -82,8 +82,36 @@ impl<'a> Members<'a> {
             self.insert((asked.node, relation));
             return Ok(());
         }
-        self.up(world, looks, asked.node, asked.kind)?;
+        if !self.begin_plain(world, looks)? {
+            self.up(world, looks, asked.node, asked.kind)?;
+        }
         asked.wildcard.map_or(Ok(()), |wildcard| self.up(world, looks, wildcard, Kind::Wildcard))
+    }
+
+    /// Takes the groups that name the subject, if that is all plain to see: whether it was. Each is met once.
+    #[inline]
+    fn begin_plain(&mut self, world: &World<'_>, looks: &mut Looks<'_>) -> Result<bool, Stopped> {
+        let asked = world.asked;
+        let classes = world.plans.groups_of_kind((asked.type_id, asked.kind, asked.kind_id));
+        if classes.is_empty() {
+            return Ok(true);
+        }
+        if world.sight.is_touched(Direction::Backward, asked.node) {
+            return Ok(false);
+        }
+        let Some(record) = world.sight.record(asked.node) else { return Ok(true) };
+        for run in record.runs(Direction::Backward) {
+            let Some(group) = classes.iter().find(|group| group.class == run.class) else { continue };
+            if run.qualified || self.found.len() + run.ends.len() >= FEW {
+                self.found.clear();
+                return Ok(false);
+            }
+            if world.plans.rule(run.class).is_some_and(|rule| rule.plain) {
+                looks.take(run.ends.len() as u64)?;
+                self.found.extend(run.ends.iter().map(|object| (NodeId(*object), group.relation)));
+            }
+        }
+        Ok(true)
     }
 
     /// Takes all that a group is nested in, as far as one can tell without walking: whether one can.

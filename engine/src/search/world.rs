@@ -122,8 +122,8 @@ impl<'a> World<'a> {
     #[inline]
     pub(super) fn inherited(&self, (plan, node): (PlanId, NodeId)) -> Option<Inherited<'a>> {
         let Sight { graph, extra, .. } = self.sight;
-        let is_brought = |node| extra.is_some_and(|extra| extra.names(Direction::Forward, node));
-        if self.indexed.links { graph.inherited(plan.0, node, is_brought) } else { None }
+        let brought = extra.map(|extra| |node| extra.names(Direction::Forward, node));
+        if self.indexed.links { graph.inherited(plan.0, node, brought.as_ref()) } else { None }
     }
 
     /// The edges of a node.

@@ -67,7 +67,9 @@ impl Search<'_> {
     fn parts_of(&mut self, plan: usize, node: NodeId) -> Option<()> {
         self.atoms.clear();
         let Parts { nodes, subjects, groups, cost } = &mut self.parts;
-        (nodes.clear(), subjects.clear(), groups.clear());
+        nodes.clear();
+        subjects.clear();
+        groups.clear();
         *cost = 0;
         self.atoms.push((plan, node));
         let mut place = 0;

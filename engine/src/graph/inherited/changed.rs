@@ -44,6 +44,12 @@ impl Changed {
         }
     }
 
+    /// Whether no node changed.
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
     /// Whether a node changed after a revision.
     #[inline]
     pub(super) fn has(&self, node: NodeId, after: u64) -> bool {

@@ -181,7 +181,8 @@ fn memory_that_cannot_be_read_answers_nothing() {
 fn with_nodes(file: &[u8]) -> Vec<usize> {
     let container = Container::open(memory(file)).unwrap();
     let words: Vec<u32> = container.section("names").unwrap().as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word)).collect();
-    (0..words.len()).step_by(2).filter(|place| words[*place] != u32::MAX).collect()
+    let used = |bucket: usize| words[bucket * 16 + 15] as usize >> 24;
+    (0..words.len() / 16).flat_map(|bucket| (0..used(bucket)).map(move |slot| bucket * 16 + slot)).collect()
 }
 
 /// A state whose tuple `doc:1#banned@user:ada` has a caveat that cannot be read.
