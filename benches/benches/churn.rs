@@ -170,7 +170,7 @@ fn churn(tuples: usize, changes: usize) {
     let world = World::of(tuples).tuples();
     let mut churn = Churn::of(&world);
     let mut store = Store { history: History::new(begun(world), Window::default()), rebuild: None, waiting: None, rebuilds: 0 };
-    println!("| changes | tuples | bases | names | to subjects | from objects | revisions | groups | overlay | all, MB | process, MB |");
+    println!("| changes | tuples | bases | names | to subjects | from objects | revisions | groups | inherited | overlay | all, MB | process, MB |");
     println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
     let entries = changes / ENTRY;
     let mut version = 1;
@@ -212,8 +212,9 @@ fn churn(tuples: usize, changes: usize) {
 fn row(store: &Store, changes: usize) {
     let head = store.history.head();
     let accounts = head.accounts();
-    let Accounts { names_bytes, forward_bytes, backward_bytes, revisions_bytes, groups_bytes, overlay_bytes } = accounts;
-    let parts = [names_bytes, forward_bytes, backward_bytes, revisions_bytes, groups_bytes, overlay_bytes, accounts.total()];
+    let Accounts { names_bytes, forward_bytes, backward_bytes, revisions_bytes, groups_bytes, inherited_bytes, overlay_bytes } = accounts;
+    let parts =
+        [names_bytes, forward_bytes, backward_bytes, revisions_bytes, groups_bytes, inherited_bytes, overlay_bytes, accounts.total()];
     let parts: Vec<String> = parts.into_iter().map(mb).collect();
     let process = status("VmRSS").map_or_else(|| "–".to_owned(), mb);
     println!("| {changes} | {} | {} | {} | {process} |", head.len(), store.rebuilds, parts.join(" | "));

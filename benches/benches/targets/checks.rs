@@ -9,9 +9,11 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::Row;
 use crate::clock::{each, mean, median, quantile};
-use crate::world::{Setup, ask};
+use crate::world::{Setup, ask, asking};
 
 const ROUNDS: usize = 5;
+
+const IN_A_BATCH: usize = 100;
 
 /// How many questions bring tuples along.
 const WITH_TUPLES: usize = 20_000;
@@ -25,13 +27,14 @@ pub(crate) fn rows(setup: &Setup) -> Vec<Row> {
     let (size, tuples) = (accounts.total(), setup.state.len());
     let part = |bytes: usize| bytes as f64 / tuples as f64;
     let bytes = format!(
-        "{:.1} (names {:.1}, to subjects {:.1}, from objects {:.1}, revisions {:.1}, groups {:.1}, overlay {:.1})",
+        "{:.1} (names {:.1}, to subjects {:.1}, from objects {:.1}, revisions {:.1}, groups {:.1}, inherited {:.1}, overlay {:.1})",
         part(size),
         part(accounts.names_bytes),
         part(accounts.forward_bytes),
         part(accounts.backward_bytes),
         part(accounts.revisions_bytes),
         part(accounts.groups_bytes),
+        part(accounts.inherited_bytes),
         part(accounts.overlay_bytes),
     );
     vec![
@@ -39,6 +42,7 @@ pub(crate) fn rows(setup: &Setup) -> Vec<Row> {
         tail(setup, &uniform),
         against_y(setup, "check, mean, Zipf 1.1", &zipf, "—"),
         against_y(setup, "a deny, which looks everywhere", &denied, "≤ 3 Y"),
+        batches(setup, &uniform),
         with_tuples(setup, &uniform),
         Row::new("bytes a tuple", bytes, "≤ 64"),
     ]
@@ -72,6 +76,29 @@ fn tail(setup: &Setup, questions: &[&Question]) -> Row {
     });
     let p99 = quantile(&times, 0.99);
     Row::new("check, p99", format!("{:.2} Y ({p99:.0} ns, Y {y:.0} ns)", p99 / y), "≤ 8 Y")
+}
+
+/// Questions a hundred at a time, and what one of them takes.
+fn batches(setup: &Setup, questions: &[&Question]) -> Row {
+    let evaluator = setup.evaluator();
+    let batches: Vec<&[&Question]> = questions.chunks(IN_A_BATCH).collect();
+    let (mut ys, mut checks, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let y = mean(questions, |question| {
+            black_box(setup.yardstick.probe(black_box(&question.object), &question.subject));
+        });
+        let check = mean(&batches, |questions| {
+            let batch = evaluator.batch(questions.iter().map(|question| asking(black_box(question))));
+            for place in 0..batch.len() {
+                black_box(batch.decide(place).unwrap().unwrap());
+            }
+        }) / IN_A_BATCH as f64;
+        ys.push(y);
+        checks.push(check);
+        ratios.push(check / y);
+    }
+    let measured = format!("{:.2} Y ({:.0} ns, Y {:.0} ns)", median(ratios), median(checks), median(ys));
+    Row::new("check in a batch of 100", measured, "≤ 0.7 Y")
 }
 
 /// Checks that bring ten tuples along, nesting and unknown ids among them; with every second question they decide.

@@ -56,13 +56,17 @@ impl Setup {
 
 /// Strings in, decision out.
 pub(crate) fn ask(evaluator: &Evaluator<'_>, question: &Question) -> bool {
-    let asking = Asking {
+    evaluator.ask(&asking(question)).unwrap() == Decision::Allowed
+}
+
+/// A question as an evaluator takes it.
+pub(crate) fn asking(question: &Question) -> Asking<'_> {
+    Asking {
         object_type: "document",
         object_id: &question.object["document:".len()..],
         relation: "view",
         subject_type: "user",
         subject_id: &question.subject["user:".len()..],
         subject_relation: "",
-    };
-    evaluator.ask(&asking).unwrap() == Decision::Allowed
+    }
 }

@@ -1,8 +1,9 @@
-//! What only this evaluator can get wrong: the index of nested groups, and what it does where it cannot tell.
+//! What only this evaluator can get wrong: its indexes, and what it does where it cannot tell.
 //!
 //! That its answers are those of the circuit and of brute force is for the test kit.
 
 mod contextual;
+mod inherited;
 mod nesting;
 mod nesting_anew;
 

@@ -85,6 +85,12 @@ pub(crate) struct Indexed {
 }
 
 impl Indexed {
+    /// None of them.
+    #[cfg(test)]
+    pub(super) const fn none() -> Self {
+        Self { groups: false, links: false }
+    }
+
     pub(super) fn of(graph: &Graph, plans: &Plans) -> Self {
         Self { groups: graph.nesting().classes() == plans.nesting(), links: graph.links() == plans.links() }
     }
