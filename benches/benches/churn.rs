@@ -170,7 +170,9 @@ fn churn(tuples: usize, changes: usize) {
     let world = World::of(tuples).tuples();
     let mut churn = Churn::of(&world);
     let mut store = Store { history: History::new(begun(world), Window::default()), rebuild: None, waiting: None, rebuilds: 0 };
-    println!("| changes | tuples | bases | names | to subjects | from objects | revisions | groups | inherited | overlay | all, MB | process, MB |");
+    println!(
+        "| changes | tuples | bases | names | to subjects | from objects | revisions | groups | inherited | overlay | all, MB | process, MB |"
+    );
     println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
     let entries = changes / ENTRY;
     let mut version = 1;

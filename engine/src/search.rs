@@ -232,9 +232,10 @@ impl<'a> Evaluator<'a> {
         let wildcard = if kind == Kind::Object && plans.has_wildcard(type_id) { sight.find(type_id, "*") } else { None };
         let asked = Asked { node: subject, type_id, kind, kind_id, wildcard };
         let world = World::new(sight, plans, schema, asked, (self.time, self.context), *indexed);
-        let found = match Walk::glancing(world, self.limits).search(plan, node, 0) {
+        let mut walk = Walk::glancing(world, self.limits);
+        let found = match walk.search(plan, node, 0) {
             // A glance is charged more than what it spares, and a request must not end for that.
-            Err(Stopped::Budget { .. }) => Walk::new(world, self.limits).search(plan, node, 0),
+            Err(Stopped::Budget { .. }) => walk.again().search(plan, node, 0),
             found => found,
         };
         found.map_err(EvalError::Stopped)

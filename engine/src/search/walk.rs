@@ -83,6 +83,12 @@ impl<'a> Walk<'a> {
         Self { world, looks: Looks::new(limits), members: Members::default(), known: HashMap::default(), glances: true }
     }
 
+    /// One that begins again, without glances.
+    #[cold]
+    pub(super) fn again(&self) -> Self {
+        Self::new(self.world, self.looks.limits())
+    }
+
     /// Whether a plan holds at a node, and the steps that it took, `base` having been taken before. O(what is reached).
     #[inline]
     pub(super) fn search(&mut self, plan: PlanId, node: NodeId, base: u64) -> Result<(Tri, u64), Stopped> {

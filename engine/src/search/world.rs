@@ -292,6 +292,11 @@ impl<'a> Looks<'a> {
         Self { limits, taken: 0, next_poll: 0 }
     }
 
+    /// What it looks at.
+    pub(super) const fn limits(&self) -> Limits<'a> {
+        self.limits
+    }
+
     /// Takes one more. Looks at the deadline now and then, first of all at the start.
     #[inline]
     pub(super) fn take(&mut self, looks: u64) -> Result<(), Stopped> {
