@@ -68,7 +68,8 @@ impl Graph {
     /// is in memory. O(nodes log nodes + edges).
     pub(crate) fn store<W: io::Write>(&self, writer: &mut Writer<W>) -> Result<GraphHead, WriteError> {
         let base = &*self.core.base;
-        let is_still = self.is_still();
+        // A base that takes for dead what is not is put right as it is written.
+        let is_still = self.is_still() && self.core.reborn.is_empty();
         let nodes = if is_still { base.nodes() } else { self.core.nodes() };
         let (mut segments, mut begins) = (Vec::new(), Vec::new());
         for place in 0..segments_of(nodes) {
@@ -89,7 +90,7 @@ impl Graph {
             begins.extend(segment.offsets.as_slice().iter().take(segment.len()));
         }
         let seed = base.names.seed;
-        let live = if is_still && self.core.reborn.is_empty() && base.segments.iter().all(|segment| segment.is_placed) {
+        let live = if is_still && base.segments.iter().all(|segment| segment.is_placed) {
             write_index(writer, (&base.names, &base.order, &base.ranks))?;
             base.live
         } else {
