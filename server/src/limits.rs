@@ -97,6 +97,7 @@ limits! {
     BATCH_CHECKS = 1_000, Count, "checks of one BatchCheck", "`INVALID_ARGUMENT`, code `DH-A012`; send several batches";
     INLINE_STEPS = 2_000, Count, "steps of the checks of one request that are taken on a network thread: some hundred microseconds, for which other requests may have to wait", "the check that needs more, and those behind it in a batch, are decided from the start on the threads for heavy work";
     INLINE_CHECK_STEPS = 10, Count, "the least that each check takes of them: finding two ids costs about as much", "see inline_steps";
+    CHECKS_TOGETHER = 32, Count, "checks that wait for memory together: of one BatchCheck, or of those that have arrived on one CheckStream", "the next ones are taken after them";
     CONTEXTUAL_TUPLES = dhow_engine::limits::MAX_CONTEXTUAL_TUPLES as u64, Count, "contextual tuples of one request", "`INVALID_ARGUMENT`, code `DH-A012`; write them to the store instead";
     WRITE_CHANGES = dhow_engine::limits::MAX_ENTRY_CHANGES as u64, Count, "changes of one Write, and of one log entry", "`INVALID_ARGUMENT`, code `DH-A012`; split the write, or use Import";
     ENTRY_BYTES = dhow_engine::limits::MAX_ENTRY_BYTES as u64, Bytes, "one log entry: a Write with what was there before and is there after", "`INVALID_ARGUMENT`, code `DH-W008`; split the write";

@@ -10,6 +10,7 @@ mod relationships;
 mod schemas;
 mod stores;
 mod suites;
+mod together;
 mod watching;
 
 use dhow_proto::v1;

@@ -18,27 +18,44 @@ use crate::api::{Api, Caller, convert};
 use crate::errors::{ApiError, to_rpc_status};
 use crate::limits;
 
+/// A check that was read, and where it is answered.
+#[derive(Debug)]
+pub(super) struct Posed {
+    pub(super) session: Session,
+    /// Admitted there.
+    pub(super) contextual: Vec<Tuple>,
+    pub(super) item: Item,
+    /// Whether to say why.
+    pub(super) explain: bool,
+}
+
 impl Api {
     /// One decision.
     pub(super) async fn check(&self, caller: &Caller, request: v1::CheckRequest) -> Result<v1::CheckResponse, ApiError> {
+        let posed = self.pose(caller, request).await?;
+        if posed.explain {
+            return self.explain(posed).await;
+        }
+        let Posed { session, contextual, item, .. } = posed;
+        let decider = Decider::new(&session, contextual, self.limits.evaluation_steps)?;
+        let decided = self.decide(decider, &session.deadline, vec![Ok(item)]).await?.pop();
+        Ok(response(session.answered_at(), &decided.ok_or(HeavyError::Lost)??))
+    }
+
+    /// Reads a check and finds where it is answered.
+    pub(super) async fn pose(&self, caller: &Caller, request: v1::CheckRequest) -> Result<Posed, ApiError> {
         let item = request.check.ok_or_else(|| RequestError::missing("check"))?;
         let item = Item::read(item).map_err(|error| error.within("check"))?;
         let contextual = convert::contextual_tuples(request.contextual_tuples)?;
         let session = self.session(caller, &request.store, request.consistency, request.schema_version).await?;
         let contextual = session.admit(contextual)?;
-        let steps = self.limits.evaluation_steps;
-        if request.explain {
-            return self.explain(session, contextual, item, steps).await;
-        }
-        let answered_at = Some(session.answered_at());
-        let decided = self.decide(Decider::new(&session, contextual, steps)?, vec![Ok(item)]).await?.pop();
-        let (decision, missing_parameters) = decision_to_wire(&decided.ok_or(HeavyError::Lost)??);
-        Ok(v1::CheckResponse { answered_at, decision: decision.into(), missing_parameters, explanation: None })
+        Ok(Posed { session, contextual, item, explain: request.explain })
     }
 
     /// A decision with its reasons. Takes several times what the decision takes, for the nearest misses, and a look into the log.
-    async fn explain(&self, session: Session, contextual: Vec<Tuple>, item: Item, steps: u64) -> Result<v1::CheckResponse, ApiError> {
-        let (deadline, asked) = (session.deadline.clone(), session.clone());
+    pub(super) async fn explain(&self, posed: Posed) -> Result<v1::CheckResponse, ApiError> {
+        let Posed { session, contextual, item, .. } = posed;
+        let (deadline, asked, steps) = (session.deadline.clone(), session.clone(), self.limits.evaluation_steps);
         let work = move || asked.ask(&contextual, &item.context, steps, |evaluator| evaluator.explain(&item.key));
         let explanation = self.heavy(&deadline, work).await?;
         let labels = self.labels(&session, &explanation).await;
@@ -68,15 +85,20 @@ impl Api {
         let contextual = session.admit(contextual)?;
         let answered_at = Some(session.answered_at());
         let decider = Decider::new(&session, contextual, self.limits.evaluation_steps)?;
-        let results = self.decide(decider, items).await?.into_iter().map(result).collect();
+        let results = self.decide(decider, &session.deadline, items).await?.into_iter().map(result).collect();
         Ok(v1::BatchCheckResponse { answered_at, results })
     }
 }
 
+/// The answer to one check.
+pub(super) fn response(answered_at: v1::AnsweredAt, decision: &Decision) -> v1::CheckResponse {
+    let (decision, missing_parameters) = decision_to_wire(decision);
+    v1::CheckResponse { answered_at: Some(answered_at), decision: decision.into(), missing_parameters, explanation: None }
+}
+
 fn explained(session: &Session, explanation: &Explanation, labels: &BTreeMap<u64, EntryLabel>) -> v1::CheckResponse {
-    let (decision, missing_parameters) = decision_to_wire(&explanation.decision);
-    let explanation = Some(explanation::to_wire(explanation, labels));
-    v1::CheckResponse { answered_at: Some(session.answered_at()), decision: decision.into(), missing_parameters, explanation }
+    let wire = explanation::to_wire(explanation, labels);
+    v1::CheckResponse { explanation: Some(wire), ..response(session.answered_at(), &explanation.decision) }
 }
 
 /// Reads a question of a batch; the batch's context fills in what the question's own leaves open.

@@ -32,7 +32,23 @@ fn state(tuples: &[String]) -> State {
     state
 }
 
-fn decider(max_steps: u64) -> (ManualClock, Decider) {
+/// A decider with the deadline of its questions.
+struct Deciding {
+    decider: Decider,
+    deadline: Deadline,
+}
+
+impl Deciding {
+    fn begin(&self, questions: &[Question], left: &mut u64) -> Vec<Decided> {
+        self.decider.begin(questions.iter().map(|question| Asked { question, deadline: &self.deadline }), left)
+    }
+
+    fn finish(&self, questions: &[Question]) -> Vec<Decided> {
+        self.decider.finish(questions.iter().map(|question| Asked { question, deadline: &self.deadline }))
+    }
+}
+
+fn decider(max_steps: u64) -> (ManualClock, Deciding) {
     let mut tuples: Vec<String> = (0..MANY).map(|i| format!("document:wide#parent@folder:{i}")).collect();
     tuples.extend((0..MANY).map(|i| format!("team:{i}#member@team:{}#member", i + 1)));
     for more in [
@@ -50,7 +66,8 @@ fn decider(max_steps: u64) -> (ManualClock, Decider) {
     let deadline = Deadline::after(&shared, Duration::from_secs(1));
     let contextual = vec!["document:brought#viewer@user:bob".parse().unwrap()];
     let prepared = state(&tuples).prepare(None).unwrap();
-    (clock, Decider { prepared, contextual, time: Timestamp::MIN, deadline, max_steps })
+    let decider = Decider { prepared, contextual, time: Timestamp::MIN, max_steps };
+    (clock, Deciding { decider, deadline })
 }
 
 fn question(text: &str) -> Question {
@@ -140,4 +157,44 @@ fn a_passed_deadline_is_told_at_once_and_not_taken_for_a_heavy_question() {
     assert_eq!(told(&answers), told(&decider.finish(&questions[..1])));
     assert!(answers[0].as_ref().unwrap_err().to_string().contains("deadline passed"));
     assert_eq!(left, 0, "what failed may have taken all steps");
+}
+
+#[test]
+fn questions_that_wait_together_are_answered_like_each_alone() {
+    let (_clock, deciding) = decider(4_000_000);
+    let light: Vec<Question> = questions().into_iter().filter(|question| !format!("{question:?}").contains("wide")).collect();
+    let many: Vec<Question> = light.iter().cycle().take(3 * CHECKS_TOGETHER.count() + 7).cloned().collect();
+    let expected: Vec<String> = many.iter().flat_map(|question| told(&deciding.finish(std::slice::from_ref(question)))).collect();
+    assert_eq!(told(&deciding.finish(&many)), expected);
+    for first in [15, 985, 2_000, u64::MAX] {
+        let mut left = first;
+        let answers = told(&deciding.begin(&many, &mut left));
+        assert_eq!(answers, expected[..answers.len()], "{first} steps");
+        // A caveat that has no answer ends it, for it does not say how many steps it took.
+        assert!(!answers.is_empty());
+    }
+}
+
+#[test]
+fn each_question_has_its_own_deadline() {
+    let (clock, deciding) = decider(4_000_000);
+    clock.pass(Duration::from_secs(2));
+    let shared: Arc<dyn Clock> = Arc::new(clock);
+    let later = Deadline::after(&shared, Duration::from_secs(1));
+    let question = question("document:plain#view@user:ada");
+    let asked = [&later, &deciding.deadline, &later].map(|deadline| Asked { question: &question, deadline });
+    for answers in [deciding.decider.begin(asked.into_iter(), &mut 2_000), deciding.decider.finish(asked.into_iter())] {
+        assert!(matches!(answers[0], Ok(Decision::Allowed)));
+        assert!(answers[1].as_ref().unwrap_err().to_string().contains("deadline passed"));
+    }
+    assert!(matches!(deciding.decider.finish(asked.into_iter())[2], Ok(Decision::Allowed)));
+}
+
+#[test]
+fn those_who_join_are_decided_at_the_time_of_the_latest() {
+    let (_clock, Deciding { mut decider, .. }) = decider(4_000_000);
+    for (joins, time) in [(7, 7), (3, 7), (9, 9)] {
+        decider.join(Timestamp::from_microseconds(joins));
+        assert_eq!(decider.time, Timestamp::from_microseconds(time));
+    }
 }
