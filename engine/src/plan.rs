@@ -8,6 +8,7 @@
 //! Plans belong to one schema and to the numbers that one graph's vocabulary gave its names; a plan stays good as the vocabulary grows.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use dhow_schema::ir::Name;
 
@@ -122,6 +123,8 @@ pub(crate) struct Plan {
     simple: Vec<Option<Simple>>,
     /// What the whole can reach.
     pub(crate) reach: Reach,
+    /// Whether it is more than a union.
+    has_expressions: bool,
     /// Whether only a circuit can tell, also because there is no plan.
     pub(crate) tangled: bool,
 }
@@ -178,7 +181,7 @@ pub(crate) struct Plans {
     /// By number of a kind: a kind that has it, and the places in `groups` that are about that one.
     groups_by_kind: Vec<Option<(TypeId, Kind, std::ops::Range<usize>)>>,
     nesting: Vec<NestingClass>,
-    links: Links,
+    links: Arc<Links>,
 }
 
 impl Plans {
@@ -212,6 +215,12 @@ impl Plans {
         self.plans.get(id.0 as usize)
     }
 
+    /// Whether a plan is more than a union.
+    #[inline]
+    pub(crate) fn has_expressions(&self, id: PlanId) -> bool {
+        self.plan(id).is_some_and(|plan| plan.has_expressions)
+    }
+
     /// What a plan is for a kind of object as subject, if it is simple.
     #[inline]
     pub(crate) fn simple(&self, id: PlanId, kind: KindId) -> Option<&Simple> {
@@ -231,7 +240,7 @@ impl Plans {
     }
 
     /// What arrows lead along.
-    pub(crate) const fn links(&self) -> &Links {
+    pub(crate) const fn links(&self) -> &Arc<Links> {
         &self.links
     }
 

@@ -51,7 +51,8 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// A state with any schema: one of its versions, or a candidate. O(schema).
+    /// A state with any schema: one of its versions, or a candidate. O(schema), and what indexing its groups and arrows takes unless that is
+    /// what is indexed: O(nodes + edges) at most.
     ///
     /// # Errors
     /// When the schema has more names than a graph can number.

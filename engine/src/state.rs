@@ -148,7 +148,7 @@ impl State {
             self.graph.index_nesting(plans.nesting().to_vec(), 0);
         }
         if self.graph.links() != plans.links() {
-            self.graph.index_inheritance(plans.links().clone(), 0);
+            self.graph.index_inheritance(Arc::clone(plans.links()), 0);
         }
     }
 

@@ -95,7 +95,7 @@ limits! {
     EVALUATION_STEPS = dhow_engine::limits::DEFAULT_MAX_STEPS, Count, "steps of the evaluation of one request: tuples looked at, gates built and solved, caveats by what they cost; a page of a list is one request", "`RESOURCE_EXHAUSTED`, code `budget_exceeded`; ask for smaller pages, or raise it", set "evaluation_steps";
     STREAM_OUTSTANDING = 1_024, Count, "checks of one CheckStream that are read but not answered", "the server reads no further until answers are taken", set "stream_outstanding";
     BATCH_CHECKS = 1_000, Count, "checks of one BatchCheck", "`INVALID_ARGUMENT`, code `DH-A012`; send several batches";
-    INLINE_STEPS = 2_000, Count, "steps of the checks of one request that are taken on a network thread: some hundred microseconds, for which other requests may have to wait", "the check that needs more, and those behind it in a batch, are decided from the start on the threads for heavy work";
+    INLINE_STEPS = 5_000, Count, "steps of the checks of one request that are taken on a network thread: some hundred microseconds, for which other requests may have to wait", "the check that needs more, and those behind it in a batch, are decided from the start on the threads for heavy work";
     INLINE_CHECK_STEPS = 10, Count, "the least that each check takes of them: finding two ids costs about as much", "see inline_steps";
     CHECKS_TOGETHER = 32, Count, "checks that wait for memory together: of one BatchCheck, or of those that have arrived on one CheckStream", "the next ones are taken after them";
     CONTEXTUAL_TUPLES = dhow_engine::limits::MAX_CONTEXTUAL_TUPLES as u64, Count, "contextual tuples of one request", "`INVALID_ARGUMENT`, code `DH-A012`; write them to the store instead";

@@ -55,6 +55,15 @@ impl EngineStore {
         Self { schema: Arc::new(schema), state, warnings: Vec::new() }
     }
 
+    /// The same tuples, all of them in the base of the graph.
+    ///
+    /// # Panics
+    /// When the engine does not take an entry.
+    #[must_use]
+    pub fn in_base(&self) -> Self {
+        Self { state: settled(self.state.clone()), ..self.clone() }
+    }
+
     /// The same tuples, every other one of which is in the base of the graph, the rest changed after it.
     ///
     /// # Panics
@@ -65,11 +74,7 @@ impl EngineStore {
         let all = self.state.scan(&every, None).map(|tuple| (*tuple).clone());
         let (base, after): (Vec<_>, Vec<_>) = all.enumerate().partition(|(place, _)| place % 2 == 0);
         let tuples = |part: Vec<(usize, Tuple)>| part.into_iter().map(|(_, tuple)| tuple).collect::<Vec<_>>();
-        let mut state = state_of(tuples(base));
-        let mut rebuild = Rebuild::begin_now(&state);
-        while let Some(part) = rebuild.work(&state) {
-            state = part.install(&state, state.revision());
-        }
+        let state = settled(state_of(tuples(base)));
         Self { state: with_tuples(state, &tuples(after)), ..self.clone() }
     }
 
@@ -175,6 +180,15 @@ pub fn stored(schema: &Schema, text: &str) -> Tuple {
         tuple.caveat = Some(TupleCaveat::new(given.name().clone(), context).expect("a name that was one stays one"));
     }
     tuple
+}
+
+/// The same state with a new base.
+fn settled(mut state: State) -> State {
+    let mut rebuild = Rebuild::begin_now(&state);
+    while let Some(part) = rebuild.work(&state) {
+        state = part.install(&state, state.revision());
+    }
+    state
 }
 
 /// A state with these tuples; of two with the same key the later one stays.

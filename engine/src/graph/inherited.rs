@@ -8,6 +8,8 @@
 //! Only plain edges are in it: a node with a caveat or an expiry on its way has no line. So a line is missing for whatever reason, and the
 //! reader looks at the node itself. The index is bounded, in lines and in work.
 
+use std::sync::Arc;
+
 use super::ids::{ClassId, NodeId, RelationId, TypeId};
 use crate::words::Words;
 
@@ -70,13 +72,13 @@ impl Links {
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Inheritance {
-    links: Links,
+    links: Arc<Links>,
     /// What it was built of.
     revision: u64,
     lines: Words,
     spilled: Words,
-    /// How many lines are taken.
-    taken: usize,
+    /// What it took to build it.
+    looks: u64,
 }
 
 /// What a plan at a node leads to.
@@ -111,7 +113,7 @@ impl<'a> Inherited<'a> {
 
 impl super::Graph {
     /// What the index is about.
-    pub(crate) fn links(&self) -> &Links {
+    pub(crate) fn links(&self) -> &Arc<Links> {
         &self.core.inheritance.links
     }
 
@@ -135,30 +137,30 @@ impl super::Graph {
 
     /// Whether so many of the index's edges have changed that it is due to be built anew.
     pub(crate) fn is_inheritance_due(&self) -> bool {
-        self.core.inherits_anew.is_due(self.core.inheritance.taken)
+        self.core.inherits_anew.is_due(self.core.inheritance.looks)
     }
 
     /// Builds the index anew for these links, as of this revision; readers from `oldest` on are served. O(nodes + lines).
-    pub(crate) fn index_inheritance(&mut self, links: Links, oldest: u64) {
+    pub(crate) fn index_inheritance(&mut self, links: Arc<Links>, oldest: u64) {
         let inheritance = self.built_inheritance(links);
         self.take_inheritance(inheritance, oldest);
     }
 
     /// An index of the same links as of this revision. O(nodes + lines).
     pub(crate) fn inheritance_now(&self) -> Inheritance {
-        self.built_inheritance(self.core.inheritance.links.clone())
+        self.built_inheritance(Arc::clone(&self.core.inheritance.links))
     }
 
     /// Puts an index in place that was built of this graph, now or some revisions ago; readers from `oldest` on are served.
     pub(crate) fn take_inheritance(&mut self, inheritance: Inheritance, oldest: u64) {
-        let core = std::sync::Arc::make_mut(&mut self.core);
+        let core = Arc::make_mut(&mut self.core);
         core.inherits_anew = if inheritance.links == core.inheritance.links {
             core.inherits_anew.since(oldest, inheritance.revision)
         } else {
             let about = core.overlay.changes().filter(|(edge, _)| inheritance.links.is_about(edge.class));
             Changed::of(about.map(|(edge, changed)| (edge.node, changed)), inheritance.revision)
         };
-        core.inheritance = std::sync::Arc::new(inheritance);
+        core.inheritance = Arc::new(inheritance);
     }
 }
 
@@ -172,6 +174,11 @@ impl super::Core {
 }
 
 impl Inheritance {
+    /// What it is about.
+    pub(crate) const fn links(&self) -> &Arc<Links> {
+        &self.links
+    }
+
     /// Bytes that it takes.
     pub(crate) fn bytes(&self) -> usize {
         self.lines.bytes() + self.spilled.bytes()

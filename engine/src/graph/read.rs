@@ -294,6 +294,13 @@ pub(crate) struct Ends<'g> {
     next: usize,
 }
 
+impl Ends<'_> {
+    /// So many there are at most; as many are looked at.
+    pub(crate) fn most(&self) -> usize {
+        self.plain.len() + self.qualified.len() + self.said.len()
+    }
+}
+
 impl Iterator for Ends<'_> {
     type Item = (NodeId, Image);
 

@@ -243,6 +243,7 @@ impl<'a> Compiler<'a> {
             plan.tangled = true;
         } else {
             self.operations += weight;
+            plan.has_expressions = ops.iter().any(|op| matches!(op, Op::Expr(_)));
             plan.ops = ops.into_iter().map(|op| (op, Reach::default())).collect();
         }
     }

@@ -62,7 +62,7 @@ impl Plans {
         }
         links.classes.sort_unstable();
         links.classes.dedup();
-        self.links = links;
+        self.links = links.into();
     }
 
     fn is_linkable(&self, plan: PlanId, kinds: &BTreeSet<KindId>) -> bool {

@@ -151,7 +151,11 @@ impl<'a> Walk<'a> {
     fn inherits(&mut self, above: &[Inherited<'a>]) -> Result<Member, Stopped> {
         let asked = self.world.asked;
         let names = |node: NodeId| above.iter().any(|above| above.subjects.contains(&node.0));
-        if names(asked.node) || asked.wildcard.is_some_and(names) {
+        if asked.wildcard.is_some_and(names) {
+            return Ok(Member::Yes);
+        }
+        if names(asked.node) {
+            // No stored edge has a node of the request's.
             return Ok(if asked.node.is_of_request() { Member::Unsure } else { Member::Yes });
         }
         for above in above {

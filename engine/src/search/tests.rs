@@ -3,6 +3,7 @@
 //! That its answers are those of the circuit and of brute force is for the test kit.
 
 mod contextual;
+mod hostile;
 mod inherited;
 mod nesting;
 mod nesting_anew;

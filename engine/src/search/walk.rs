@@ -109,6 +109,10 @@ impl<'a> Walk<'a> {
         loop {
             let end = front.atoms.len();
             self.looks.take((end - begin) as u64)?;
+            let level = front.atoms.get_mut(begin..end).unwrap_or_default();
+            if level.len() > 1 && level.iter().any(|(plan, _)| self.world.plans.has_expressions(*plan)) {
+                self.put_in_order(level);
+            }
             for place in begin..end {
                 let Some(atom) = front.atoms.get(place).copied() else { break };
                 if self.atom(atom, &mut front, base + cost)? {
@@ -128,6 +132,13 @@ impl<'a> Walk<'a> {
                 return Ok((Tri::Yes, cost));
             }
         }
+    }
+
+    /// Puts atoms in an order that does not depend on how nodes are numbered. The parts of an expression are charged as they are searched,
+    /// so that which of many is the first to be too much, or to make the others needless, must be the same everywhere.
+    fn put_in_order(&self, atoms: &mut [Atom]) {
+        let name = |node| self.world.sight.name_of(node);
+        atoms.sort_by(|(plan, node), (other_plan, other)| plan.cmp(other_plan).then_with(|| name(*node).cmp(&name(*other))));
     }
 
     /// Looks at the caveats that were put off: whether one leads to the subject.
@@ -316,6 +327,7 @@ impl<'a> Walk<'a> {
                 Tri::NotHere => waits = true,
             }
         }
+        self.put_in_order(&mut atoms);
         let (found, more) = self.all_of(atoms.into_iter(), base + cost)?;
         let found = if found == Tri::Yes && waits { Tri::NotHere } else { found };
         Ok((found, cost + more))

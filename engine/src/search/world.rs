@@ -85,6 +85,12 @@ pub(crate) struct Indexed {
 }
 
 impl Indexed {
+    /// Whether all are.
+    #[cfg(test)]
+    pub(super) const fn is_whole(self) -> bool {
+        self.groups && self.links
+    }
+
     /// None of them.
     #[cfg(test)]
     pub(super) const fn none() -> Self {

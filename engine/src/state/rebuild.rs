@@ -108,6 +108,9 @@ impl Part {
         let graph = match self.0 {
             Made::Segments { first, segments } => newest.graph.with_segments(first, segments),
             Made::Base(base) => newest.graph.rebased(*base, oldest),
+            // A schema that came meanwhile brought indexes of its own.
+            Made::Groups(nesting) if nesting.classes() != newest.graph.nesting().classes() => newest.graph.clone(),
+            Made::Inheritance(inheritance) if inheritance.links() != newest.graph.links() => newest.graph.clone(),
             Made::Groups(nesting) => {
                 let mut graph = newest.graph.clone();
                 graph.take_nesting(nesting, oldest);

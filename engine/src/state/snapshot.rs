@@ -43,7 +43,7 @@ impl State {
     /// are and are read when they are asked for, so a file may be larger than memory.
     ///
     /// Nothing but the file's frame and its head are verified here; the rest is up to the caller, now or later ([`Snapshot`]).
-    /// O(schemas + objects that other objects can be members of).
+    /// O(schemas + objects that other objects can be members of or inherit from).
     ///
     /// # Errors
     /// When the memory is no snapshot, one of another store or of another version, cut, or damaged in frame or head.

@@ -8,10 +8,11 @@ use crate::graph::filter::Filter;
 use crate::graph::ids::{Direction, NodeId};
 
 /// How many changes make a new index worth its building, at least.
-const MIN_NOTES: usize = 256;
+const MIN_NOTES: u64 = 256;
 
-/// An index is built anew when so many of its lines, one in that many, may not hold any more.
-const SHARE_NOTED: usize = 64;
+/// An index is built anew when one node has changed, besides, for so many looks that building it takes: so a change costs no more than that
+/// many, whatever the index is good for.
+const LOOKS_PER_NOTE: u64 = 64;
 
 /// See the module.
 #[derive(Debug, Clone, Default)]
@@ -19,7 +20,7 @@ pub(crate) struct Changed {
     nodes: OrdMap<NodeId, u64>,
     filter: Arc<Filter>,
     /// How many changes came since an index was built.
-    notes: usize,
+    notes: u64,
 }
 
 impl Changed {
@@ -34,7 +35,7 @@ impl Changed {
     pub(super) fn note(&mut self, node: NodeId, revision: u64, built: u64) {
         let last = self.nodes.get(&node).copied().unwrap_or(0);
         self.nodes.insert(node, last.max(revision));
-        self.notes += usize::from(revision > built);
+        self.notes += u64::from(revision > built);
         if self.filter.takes(self.nodes.len()) {
             self.filter.set(Direction::Forward, node);
         } else {
@@ -61,9 +62,9 @@ impl Changed {
         Self::of(self.nodes.iter().filter(|(_, changed)| **changed > oldest.min(built)).map(|(node, changed)| (*node, *changed)), built)
     }
 
-    /// Whether so much has changed that an index with so many lines is due to be built anew.
-    pub(super) const fn is_due(&self, lines: usize) -> bool {
-        self.notes > MIN_NOTES + lines / SHARE_NOTED
+    /// Whether so much has changed that an index which takes so many looks to build is due to be built anew.
+    pub(super) const fn is_due(&self, looks: u64) -> bool {
+        self.notes > MIN_NOTES + looks / LOOKS_PER_NOTE
     }
 
     /// Bytes that it takes, about.

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::entry::{SchemaSource, SchemaText};
 use crate::graph::ids::NodeId;
 use crate::search::world::Indexed;
 use crate::state::{Part, Rebuild};
@@ -31,7 +32,17 @@ caveat on(flag bool) { flag }";
 
 fn folders(tuples: impl IntoIterator<Item = String>) -> Prepared {
     let state = after(&State::genesis(StoreId([1; 16])), tuples);
-    Prepared::new(&state, Arc::new(dhow_schema::compile_str(FOLDERS).unwrap())).unwrap()
+    let prepared = Prepared::new(&state, Arc::new(dhow_schema::compile_str(FOLDERS).unwrap())).unwrap();
+    Prepared { state: settled(&prepared.state), ..prepared }
+}
+
+/// The same state with all of it in its base: what nobody has just changed is what glances are for.
+fn settled(state: &State) -> State {
+    let (mut state, mut rebuild) = (state.clone(), Rebuild::begin_now(state));
+    while let Some(part) = rebuild.work(&state) {
+        state = part.install(&state, state.revision());
+    }
+    state
 }
 
 /// A chain of folders, 0 at its top, with a document in the last.
@@ -128,6 +139,37 @@ fn a_budget_ends_the_same_questions_with_the_index_and_without() {
                 assert_eq!(found, expected, "{question} within {max_steps}");
             }
         }
+    }
+}
+
+#[test]
+fn an_index_of_the_schema_in_force_is_there_after_a_rebuild_that_a_schema_came_between() {
+    let version = |state: &State, version, text: &str| {
+        let text = SchemaText { version, source: SchemaSource::native(text) };
+        state.apply(&state.next_entry(Timestamp::MIN, "", "", Body::Schema(text)).unwrap()).unwrap()
+    };
+    // With owners, so that its links are others, and with groups in groups, so that its nesting is.
+    let owned = FOLDERS.replacen(
+        "member: user }\ndefinition folder {",
+        "member: user | group#member }\ndefinition folder { relation owner: user",
+        1,
+    );
+    let owned = owned.replacen("= viewer +", "= owner + viewer +", 1);
+    // It comes between the making of a part, of which the last two are the indexes, and its being put in place.
+    for moment in 1..4 {
+        let mut state = after(&version(&State::genesis(StoreId([1; 16])), 1, FOLDERS), chain(4));
+        let (mut rebuild, mut parts) = (Rebuild::begin_now(&state), 0);
+        while let Some(part) = rebuild.work(&state) {
+            parts += 1;
+            if parts == moment {
+                state = version(&state, 2, &owned);
+            }
+            state = part.install(&state, state.revision());
+        }
+        assert!(parts >= moment);
+        let prepared = state.prepare(None).unwrap();
+        assert!(prepared.schema().definitions["folder"].relations.contains_key("owner"));
+        assert!(prepared.indexed.is_whole(), "{moment}: {:?}", prepared.indexed);
     }
 }
 
