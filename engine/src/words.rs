@@ -4,6 +4,7 @@
 //! and held beside what keeps it alive; so reading a word costs what it costs in a plain slice: no branch on where the words lie, no
 //! call into the mapping, no check of alignment. A run knows nothing of files, sections or what its words mean.
 
+mod fetch;
 mod memory;
 
 use std::fmt;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 
 use yoke::Yoke;
 
+pub(crate) use fetch::fetch;
 use memory::LargePages;
 pub use memory::{AlignedBytes, Bytes};
 

@@ -1,7 +1,5 @@
 //! The bulk of a graph: flat arrays of one moment, shared by readers of every revision of the window.
 
-use std::hint::black_box;
-
 use smallvec::SmallVec;
 
 use super::From;
@@ -31,18 +29,12 @@ pub(crate) struct Base {
 /// How many names are looked for at once: about as much as a core can have under way.
 pub(crate) const AT_ONCE: usize = 32;
 
-/// So many words behind its name a record's edges are, more often than not.
-const BEHIND: usize = 8;
-
 /// How far the search for a name has got: to the node that has it, nearly always, if any has.
 #[derive(Clone, Copy, Default)]
 struct Guess<'b> {
     hash: u64,
-    entry: Option<Entry>,
-    /// Where the node's record is.
-    begin: Option<(&'b Segment, u32)>,
-    /// The record's first word.
-    first: Option<u32>,
+    /// The node, and where its record is.
+    begin: Option<(NodeId, (&'b Segment, u32))>,
 }
 
 impl Base {
@@ -121,6 +113,11 @@ impl Base {
         let hashes = names.map(|(type_id, id)| hash(self.names.seed, type_id, id));
         let guesses = hashes.map(|hash| self.names.guess(hash));
         let begins = guesses.map(|guess| guess.and_then(|entry| Some((entry.0, self.begin(entry)?))));
+        for (found, (_, id)) in begins.iter().zip(&names) {
+            if let Some((_, (segment, begin))) = found {
+                segment.fetch(*begin, id.len());
+            }
+        }
         let firsts = begins.map(|found| found.and_then(|(node, (segment, begin))| Some((node, segment, begin, segment.first(begin)?))));
         let mut found = [None; N];
         for (((found, name), hash), guess) in found.iter_mut().zip(names).zip(hashes).zip(firsts) {
@@ -136,21 +133,16 @@ impl Base {
         for names in names.chunks(AT_ONCE) {
             for (guess, (type_id, id)) in guesses.iter_mut().zip(names) {
                 guess.hash = hash(self.names.seed, *type_id, id.as_bytes());
-            }
-            for (guess, _) in guesses.iter_mut().zip(names) {
-                guess.entry = self.names.guess(guess.hash);
+                self.names.fetch(guess.hash);
             }
             for (guess, (_, id)) in guesses.iter_mut().zip(names) {
-                guess.begin = guess.entry.and_then(|entry| self.begin(entry));
-                guess.first = guess.begin.and_then(|(segment, begin)| segment.first(begin));
-                // A name may end in another cache line than it begins in, and what comes behind it in a third.
-                let behind = id.len().div_ceil(4);
-                for word in [behind, behind + BEHIND] {
-                    black_box(guess.begin.and_then(|(segment, begin)| segment.records.get(begin as usize + word)));
+                guess.begin = self.names.guess(guess.hash).and_then(|entry| Some((entry.0, self.begin(entry)?)));
+                if let Some((_, (segment, begin))) = guess.begin {
+                    segment.fetch(begin, id.len());
                 }
             }
-            for (Guess { hash, entry, begin, first }, (type_id, id)) in guesses.iter().zip(names) {
-                let guess = entry.zip(*begin).zip(*first).map(|(((node, _), (segment, begin)), first)| (node, segment, begin, first));
+            for (Guess { hash, begin }, (type_id, id)) in guesses.iter().zip(names) {
+                let guess = begin.and_then(|(node, (segment, begin))| Some((node, segment, begin, segment.first(begin)?)));
                 found.push(self.settle((*type_id, id.as_bytes()), *hash, guess));
             }
         }

@@ -8,7 +8,7 @@
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::ids::{NodeId, TypeId};
-use crate::words::Words;
+use crate::words::{Words, fetch};
 
 const BUCKET: usize = 16;
 const NODES: usize = 7;
@@ -43,6 +43,15 @@ impl NameIndex {
             }
         }
         Self { seed, buckets: Words::settled(words) }
+    }
+
+    /// Begins to fetch where a hash is looked for.
+    #[inline]
+    pub(super) fn fetch(&self, hash: u64) {
+        let words = self.buckets.as_slice();
+        if let Some(first) = words.get(place(hash, words.len() / BUCKET) * BUCKET) {
+            fetch(first);
+        }
     }
 
     /// The first node whose byte fits, if any: the right one, nearly always, if there is one.

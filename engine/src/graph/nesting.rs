@@ -59,13 +59,10 @@ impl Nesting {
         self.index.ancestors(group)
     }
 
-    /// The first of what a group was nested in.
+    /// Begins to fetch what [`Nesting::ancestors`] has.
     #[inline]
-    pub(crate) fn first_ancestor(&self, group: Group) -> Option<Group> {
-        match self.ancestors(group) {
-            Ancestors::List(list) => list.first().copied(),
-            Ancestors::Top | Ancestors::Walk => None,
-        }
+    pub(crate) fn fetch_list(&self, group: Group) {
+        self.index.fetch_list(group);
     }
 
     /// Begins to fetch where [`Nesting::ancestors`] will look first.

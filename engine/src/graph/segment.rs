@@ -17,7 +17,7 @@ use super::ids::{ClassId, Direction, NodeId, TypeId};
 use super::qualifier::Qualifier;
 use crate::limits::MAX_TYPES;
 use crate::state::Accounts;
-use crate::words::Words;
+use crate::words::{Words, fetch};
 
 pub(crate) use writer::{SegmentEdge, SegmentWriter, push_bytes};
 
@@ -28,6 +28,9 @@ pub(crate) const SEGMENT_BITS: u32 = 16;
 
 /// How many bits of a record's first word the type has; the length of the name has the others.
 const TYPE_BITS: u32 = MAX_TYPES.trailing_zeros();
+
+/// So many words behind its name a record's edges are.
+const BEHIND: usize = 8;
 
 const QUALIFIED: u32 = 1 << 20;
 const LONG_SHIFT: u32 = 21;
@@ -82,6 +85,17 @@ impl Segment {
     #[inline]
     pub(crate) fn record_at(&self, Placed { node, begin }: Placed) -> Option<Record<'_>> {
         Record::read(&self.damage, node, self.records.as_slice().get(begin as usize..)?)
+    }
+
+    /// Begins to fetch the record that begins there, with a name of so many bytes, and what lies behind that, more often than not.
+    #[inline]
+    pub(crate) fn fetch(&self, begin: u32, name: usize) {
+        let records = self.records.as_slice();
+        for word in [0, name.div_ceil(4), name.div_ceil(4) + BEHIND] {
+            if let Some(word) = records.get(begin as usize + word) {
+                fetch(word);
+            }
+        }
     }
 
     /// The first word of the record that begins there.

@@ -4,8 +4,6 @@
 //! step by step for all, then what leads on from them is fetched for all, and then each is decided, from what is near by now. A batch
 //! knows nothing that a single question would not find; it changes no answer.
 
-use std::hint::black_box;
-
 use dhow_schema::value::Context;
 use smallvec::SmallVec;
 
@@ -68,16 +66,17 @@ impl<'a> Evaluator<'a> {
                 asked.nodes = *nodes;
             }
         }
-        asked.iter().for_each(|asked| self.fetch(&sight, asked));
-        asked.iter().for_each(|asked| self.fetch_lists(&sight, asked));
+        let known = || asked.iter().filter_map(|asked| Some((asked.named.as_ref()?, asked.nodes)));
+        known().for_each(|(named, nodes)| self.fetch(&sight, named, nodes));
+        known().for_each(|(named, nodes)| self.fetch_lists(&sight, named, nodes));
         Batch { evaluator: self, asked }
     }
 
     /// Begins to fetch what the edges of a question's nodes lead to.
     #[inline]
-    fn fetch(&self, sight: &Sight<'_>, asked: &Asked<'_>) {
-        let [object, _] = asked.nodes;
-        let (Some(named), Some(record)) = (&asked.named, object.and_then(|object| sight.placed(object))) else { return };
+    fn fetch(&self, sight: &Sight<'_>, named: &Named, [object, subject]: [Option<Placed>; 2]) {
+        self.each_group(sight, named, subject, |found| sight.graph.nesting().fetch(found));
+        let Some(record) = object.and_then(|object| sight.placed(object)) else { return };
         let Some(simple) = self.prepared.plans.simple(named.plan, named.subject.kind_id) else { return };
         for run in record.runs(Direction::Forward) {
             for step in simple.steps.iter().filter(|step| step.class == run.class) {
@@ -86,22 +85,18 @@ impl<'a> Evaluator<'a> {
                 }
             }
         }
-        self.each_group(sight, asked, |found| sight.graph.nesting().fetch(found));
     }
 
     /// Begins to fetch what the subject's groups are nested in.
     #[inline]
-    fn fetch_lists(&self, sight: &Sight<'_>, asked: &Asked<'_>) {
-        self.each_group(sight, asked, |found| {
-            black_box(sight.graph.nesting().first_ancestor(found));
-        });
+    fn fetch_lists(&self, sight: &Sight<'_>, named: &Named, [_, subject]: [Option<Placed>; 2]) {
+        self.each_group(sight, named, subject, |found| sight.graph.nesting().fetch_list(found));
     }
 
     /// The first few groups that have the subject as a member.
     #[inline]
-    fn each_group(&self, sight: &Sight<'_>, asked: &Asked<'_>, visit: impl Fn([u32; 2])) {
-        let [_, subject] = asked.nodes;
-        let Some(AskedKind { type_id, kind, kind_id }) = asked.named.map(|named| named.subject) else { return };
+    fn each_group(&self, sight: &Sight<'_>, named: &Named, subject: Option<Placed>, visit: impl Fn([u32; 2])) {
+        let AskedKind { type_id, kind, kind_id } = named.subject;
         let classes = self.prepared.plans.groups_of_kind((type_id, kind, kind_id));
         let Some(record) = subject.and_then(|subject| sight.placed(subject)).filter(|_| !classes.is_empty()) else { return };
         for run in record.runs(Direction::Backward) {

@@ -1,9 +1,7 @@
 //! The form of the index: a hash table of groups, and the lists of ancestors it points to.
 
-use std::hint::black_box;
-
 use super::{Group, first_slot};
-use crate::words::Words;
+use crate::words::{Words, fetch};
 
 /// A slot of the table: node, kind, where the group's list begins in the lists (counted in groups), and its length.
 type Slot = [u32; 4];
@@ -68,7 +66,19 @@ impl GroupIndex {
     #[inline]
     pub(crate) fn fetch(&self, group: Group) {
         let slots = self.slots();
-        black_box(slots.get(first_slot(group, slots.len())).map(|[node, ..]| *node));
+        if let Some(slot) = slots.get(first_slot(group, slots.len())) {
+            fetch(slot);
+        }
+    }
+
+    /// Begins to fetch the list of a group.
+    #[inline]
+    pub(crate) fn fetch_list(&self, group: Group) {
+        if let Found::List(span) = self.find(group)
+            && let Some(first) = self.list(span).first()
+        {
+            fetch(first);
+        }
     }
 
     /// As [`Self::ancestors`], without looking at the list.

@@ -4,10 +4,9 @@
 //! nodes, subjects and groups; the highest bit: the parts are spilled), and the parts: nodes, subjects, groups, and a byte for
 //! each group that says its relation. Of a spilled line the fifth word says where in the spilled words its parts begin.
 
-use std::hint::black_box;
-
 use super::Inherited;
 use crate::graph::ids::RelationId;
+use crate::words::fetch as fetch_line;
 
 /// Words of a line.
 pub(super) const LINE: usize = 16;
@@ -52,7 +51,9 @@ pub(super) fn find(lines: &[u32], key: Key) -> Option<Line<'_>> {
 #[inline]
 pub(super) fn fetch(lines: &[u32], key: Key) {
     let (lines, _) = lines.as_chunks::<LINE>();
-    black_box(lines.get(place(key, lines.len())).map(|[node, ..]| *node));
+    if let Some(line) = lines.get(place(key, lines.len())) {
+        fetch_line(line);
+    }
 }
 
 /// Where a key is looked for first.
