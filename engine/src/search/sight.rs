@@ -115,6 +115,14 @@ impl<'a> Sight<'a> {
         self.graph.name(node)
     }
 
+    /// Where a node that an edge has stands among all of its type ([`Graph::rank`]): of two with the same place the ids decide.
+    pub(crate) fn rank(&self, node: NodeId) -> u64 {
+        if node.is_of_request() {
+            return self.name_of(node).map_or(0, |(type_id, id)| self.graph.rank_of_name(type_id, id));
+        }
+        self.graph.rank(node)
+    }
+
     /// Whether more than the base's record must be looked at.
     #[inline]
     pub(crate) fn is_touched(&self, direction: Direction, node: NodeId) -> bool {

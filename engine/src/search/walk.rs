@@ -111,7 +111,7 @@ impl<'a> Walk<'a> {
             self.looks.take((end - begin) as u64)?;
             let level = front.atoms.get_mut(begin..end).unwrap_or_default();
             if level.len() > 1 && level.iter().any(|(plan, _)| self.world.plans.has_expressions(*plan)) {
-                self.put_in_order(level);
+                self.put_in_order(level)?;
             }
             for place in begin..end {
                 let Some(atom) = front.atoms.get(place).copied() else { break };
@@ -136,9 +136,18 @@ impl<'a> Walk<'a> {
 
     /// Puts atoms in an order that does not depend on how nodes are numbered. The parts of an expression are charged as they are searched,
     /// so that which of many is the first to be too much, or to make the others needless, must be the same everywhere.
-    fn put_in_order(&self, atoms: &mut [Atom]) {
-        let name = |node| self.world.sight.name_of(node);
-        atoms.sort_by(|(plan, node), (other_plan, other)| plan.cmp(other_plan).then_with(|| name(*node).cmp(&name(*other))));
+    fn put_in_order(&mut self, atoms: &mut [Atom]) -> Result<(), Stopped> {
+        let Self { world: World { sight, .. }, looks, .. } = self;
+        let mut ranked = Vec::with_capacity(atoms.len());
+        for (plan, node) in atoms.iter() {
+            looks.take(1)?;
+            ranked.push((*plan, sight.rank(*node), *node));
+        }
+        ranked.sort_unstable_by(|(plan, rank, node), (other_plan, other_rank, other)| {
+            (plan, rank).cmp(&(other_plan, other_rank)).then_with(|| sight.name_of(*node).cmp(&sight.name_of(*other)))
+        });
+        atoms.iter_mut().zip(ranked).for_each(|(atom, (plan, _, node))| *atom = (plan, node));
+        Ok(())
     }
 
     /// Looks at the caveats that were put off: whether one leads to the subject.
@@ -327,7 +336,7 @@ impl<'a> Walk<'a> {
                 Tri::NotHere => waits = true,
             }
         }
-        self.put_in_order(&mut atoms);
+        self.put_in_order(&mut atoms)?;
         let (found, more) = self.all_of(atoms.into_iter(), base + cost)?;
         let found = if found == Tri::Yes && waits { Tri::NotHere } else { found };
         Ok((found, cost + more))

@@ -102,19 +102,15 @@ impl Ordered<'_> {
 
 impl<'a> Names<'a> {
     fn of(&self, node: NodeId) -> Option<&'a str> {
-        if node.is_of_request()
-            && let Some((_, id)) = self.unnamed.iter().find(|(unnamed, _)| *unnamed == node)
-        {
-            return Some(id);
-        }
-        self.sight.name_of(node).map(|(_, id)| id)
+        let unnamed = self.unnamed.iter().find(|(unnamed, _)| *unnamed == node).map(|(_, id)| *id);
+        unnamed.or_else(|| self.sight.name_of(node).map(|(_, id)| id))
     }
 
     fn rank(&self, node: NodeId) -> u64 {
-        if node.is_of_request() {
-            return self.of(node).map_or(0, |id| self.sight.graph.rank_of_name(self.type_id, id));
+        match self.unnamed.iter().find(|(unnamed, _)| *unnamed == node) {
+            Some((_, id)) => self.sight.graph.rank_of_name(self.type_id, id),
+            None => self.sight.rank(node),
         }
-        self.sight.graph.rank(node)
     }
 
     /// The order of two with the same rank; of the same node, the certain one comes first.
