@@ -109,7 +109,7 @@ impl std::convert::From<OutOfNumbers> for ChangeError {
 impl Graph {
     /// A graph without edges.
     pub(crate) fn empty(seed: u64) -> Self {
-        Self::of_base(Vocabulary::default(), Base { names: NameIndex { seed, ..NameIndex::default() }, ..Base::default() })
+        Self::of_base(Vocabulary::default(), Base { names: NameIndex::empty(seed), ..Base::default() })
     }
 
     /// A graph that is a base alone, at the base's revision.

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use super::From;
 use super::damage::{Damage, DamagedPart};
 use super::ids::{NodeId, TypeId};
-use super::names::{Entry, NameIndex, hash, tag};
+use super::names::{Entry, Hasher, NameIndex, tag};
 use super::segment::{Record, SEGMENT_BITS, Segment, SegmentWriter};
 use crate::words::Words;
 
@@ -89,7 +89,7 @@ impl Base {
     /// would be told that there is none.
     #[cold]
     fn expect_hash(&self, node: NodeId, expected: u64) {
-        let found = self.known(node).map(|record| hash(self.names.seed, record.type_id(), record.name()));
+        let found = self.known(node).map(|record| self.names.hasher.hash(record.type_id(), record.name()));
         if found.is_none_or(|found| tag(found) != tag(expected)) {
             self.damage.note(DamagedPart::Name, Some(node), None);
         }
@@ -110,7 +110,7 @@ impl Base {
     /// The nodes of some names. O(names): what has to be fetched for one is fetched while that for the others is under way.
     #[inline]
     pub(crate) fn find_each<const N: usize>(&self, names: [(TypeId, &[u8]); N]) -> [Option<Placed>; N] {
-        let hashes = names.map(|(type_id, id)| hash(self.names.seed, type_id, id));
+        let hashes = names.map(|(type_id, id)| self.names.hasher.hash(type_id, id));
         let guesses = hashes.map(|hash| self.names.guess(hash));
         let begins = guesses.map(|guess| guess.and_then(|entry| Some((entry.0, self.begin(entry)?))));
         for (found, (_, id)) in begins.iter().zip(&names) {
@@ -132,7 +132,7 @@ impl Base {
         let (mut found, mut guesses) = (SmallVec::with_capacity(names.len()), [Guess::default(); AT_ONCE]);
         for names in names.chunks(AT_ONCE) {
             for (guess, (type_id, id)) in guesses.iter_mut().zip(names) {
-                guess.hash = hash(self.names.seed, *type_id, id.as_bytes());
+                guess.hash = self.names.hasher.hash(*type_id, id.as_bytes());
                 self.names.fetch(guess.hash);
             }
             for (guess, (_, id)) in guesses.iter_mut().zip(names) {
@@ -198,7 +198,7 @@ impl Base {
     /// Names and order, for all nodes of the segments but those that are dead. O(nodes log nodes).
     pub(crate) fn indexed(&self, is_dead: impl Fn(NodeId) -> bool) -> Indexed {
         let begin = |node| self.segment(node).and_then(|segment| segment.begin(node)).unwrap_or(u32::MAX);
-        index(self.names.seed, self.nodes(), is_dead, |node| self.name(node), begin)
+        index(self.names.hasher, self.nodes(), is_dead, |node| self.name(node), begin)
     }
 
     /// Takes names and order, which were made of its segments as they are.
@@ -234,7 +234,7 @@ pub(crate) struct Indexed {
 
 /// Names, order and ranks of so many nodes, of which some are dead and the others have these names, and records that begin there. O(nodes log nodes).
 pub(crate) fn index<'n>(
-    seed: u64,
+    hasher: Hasher,
     nodes: u32,
     is_dead: impl Fn(NodeId) -> bool,
     name: impl Fn(NodeId) -> Option<(TypeId, &'n [u8])>,
@@ -243,9 +243,9 @@ pub(crate) fn index<'n>(
     let (dead, mut order): (Vec<u32>, Vec<u32>) = (0..nodes).partition(|node| is_dead(NodeId(*node)));
     let hashed = |node: &u32| {
         let node = NodeId(*node);
-        name(node).map(|(type_id, id)| (hash(seed, type_id, id), node, begin(node)))
+        name(node).map(|(type_id, id)| (hasher.hash(type_id, id), node, begin(node)))
     };
-    let names = NameIndex::build(seed, nodes, order.iter().filter_map(hashed));
+    let names = NameIndex::build(hasher, nodes, order.iter().filter_map(hashed));
     let live = u32::try_from(order.len()).unwrap_or(u32::MAX);
     // Nearly sorted already, but for what came since nodes were numbered: the sort finds the runs.
     order.sort_by(|a, b| name(NodeId(*a)).cmp(&name(NodeId(*b))));

@@ -106,7 +106,7 @@ impl GraphBuilder {
             from.extend(take(&mut backward, |edge| edge.subject == node).iter().map(|edge| written(edge, edge.object)));
             writer.current().push(name.type_id, name.id.as_bytes(), &mut to, &mut from);
         }
-        let mut base = Base { revision, names: NameIndex { seed, ..NameIndex::default() }, ..Base::default() };
+        let mut base = Base { revision, names: NameIndex::empty(seed), ..Base::default() };
         base.extend(writer.finish());
         let found = base.indexed(|_| false);
         base.put(found);

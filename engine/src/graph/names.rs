@@ -5,7 +5,7 @@
 //! an evaluation reads next. A node whose bucket is full goes to the next one with room. The hash is seeded, so that nobody can prepare ids that share
 //! a bucket. A segment that was replaced since has its records elsewhere, which is for the reader to know.
 
-use xxhash_rust::xxh3::xxh3_64_with_seed;
+use rapidhash::v3::{RapidSecrets, rapidhash_v3_nano_inline};
 
 use super::ids::{NodeId, TypeId};
 use crate::words::{Words, fetch};
@@ -17,21 +17,47 @@ const NODES: usize = 7;
 pub(super) type Entry = (NodeId, u32);
 
 /// See the module.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct NameIndex {
-    pub(crate) seed: u64,
+    pub(crate) hasher: Hasher,
     pub(crate) buckets: Words,
 }
 
-/// The hash of a name.
-#[inline]
-pub(crate) fn hash(seed: u64, type_id: TypeId, id: &[u8]) -> u64 {
-    xxh3_64_with_seed(id, seed ^ u64::from(type_id.0).wrapping_mul(0x9E37_79B9_7F4A_7C15))
+/// What hashes names, in a way of its own for each seed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hasher {
+    pub(crate) seed: u64,
+    secrets: RapidSecrets,
+}
+
+impl Hasher {
+    /// The one of a seed.
+    pub(crate) const fn new(seed: u64) -> Self {
+        Self { seed, secrets: RapidSecrets::seed(seed) }
+    }
+
+    /// The hash of a name: the same wherever, and in whatever build, since files have what was found by it.
+    #[inline]
+    pub(crate) fn hash(&self, type_id: TypeId, id: &[u8]) -> u64 {
+        // The secrets come from the seed as well: with known ones, ids can be found that share a hash whatever the seed.
+        rapidhash_v3_nano_inline::<true, false>(id, &self.secrets) ^ u64::from(type_id.0).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    }
+}
+
+impl Default for NameIndex {
+    fn default() -> Self {
+        Self::empty(0)
+    }
 }
 
 impl NameIndex {
+    /// One without nodes.
+    pub(crate) fn empty(seed: u64) -> Self {
+        Self { hasher: Hasher::new(seed), buckets: Words::default() }
+    }
+
     /// An index of some of so many nodes, each with its hash and where its record begins. O(nodes).
-    pub(crate) fn build(seed: u64, nodes: u32, some: impl Iterator<Item = (u64, NodeId, u32)>) -> Self {
+    pub(crate) fn build(hasher: Hasher, nodes: u32, some: impl Iterator<Item = (u64, NodeId, u32)>) -> Self {
         let count = buckets_for(nodes as usize);
         let mut words = vec![0_u32; count * BUCKET];
         for (hash, node, begin) in some {
@@ -42,7 +68,7 @@ impl NameIndex {
                 }
             }
         }
-        Self { seed, buckets: Words::settled(words) }
+        Self { hasher, buckets: Words::settled(words) }
     }
 
     /// Begins to fetch where a hash is looked for.
@@ -59,8 +85,9 @@ impl NameIndex {
     pub(super) fn guess(&self, hash: u64) -> Option<Entry> {
         let words = self.buckets.as_slice();
         let line: &[u32; BUCKET] = words.get(place(hash, words.len() / BUCKET) * BUCKET..)?.first_chunk()?;
-        let (fitting, _) = fitting(line, tag(hash));
-        entry(line, fitting.trailing_zeros() as usize / 8)
+        let (fitting, bytes) = fitting(line, tag(hash));
+        // What is free looks like a node whose byte is 0.
+        Some(fitting.trailing_zeros() as usize / 8).filter(|place| *place < used(bytes)).and_then(|place| entry(line, place))
     }
 
     /// The node of which `is_it` says that it has the name with this hash. It is asked about nodes with this hash's byte alone.
@@ -158,4 +185,19 @@ const fn place(hash: u64, count: usize) -> usize {
 #[inline]
 pub(crate) const fn tag(hash: u64) -> u8 {
     (hash & 0xFF) as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_free_is_no_node_whatever_is_looked_for() {
+        let index = NameIndex::build(Hasher::new(7), 3, [(0x1234_5678, NodeId(2), 9)].into_iter());
+        assert_eq!(index.guess(0x1234_5678), Some((NodeId(2), 9)));
+        for high in 0..1_000 {
+            assert_eq!((index.guess(high << 30), index.find(high << 30, |_| true)), (None, None), "{high}");
+        }
+        assert_eq!(NameIndex::empty(7).guess(0), None);
+    }
 }

@@ -172,10 +172,18 @@ fn is_same(words: &[u32], bytes: &[u8]) -> bool {
     if pairs.len() < whole.len() || !pairs.iter().zip(whole).all(same) {
         return false;
     }
+    if rest.is_empty() {
+        return true;
+    }
     // What is left is in one word or two.
     let [low, high] = pairs.get(whole.len()).copied().unwrap_or_else(|| [last.first().copied().unwrap_or(0), 0]);
-    let left = (u64::from(low) | u64::from(high) << 32).to_le_bytes();
-    left.iter().zip(rest).all(|(a, b)| a == b)
+    let left = u64::from(low) | u64::from(high) << 32;
+    let unused = 64 - 8 * rest.len();
+    match bytes.last_chunk() {
+        // The last eight bytes, some of which were compared before.
+        Some(last) => left << unused == u64::from_le_bytes(*last) >> unused << unused,
+        None => left.to_le_bytes().iter().zip(rest).all(|(a, b)| a == b),
+    }
 }
 
 /// What is known of one node.

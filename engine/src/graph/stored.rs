@@ -11,7 +11,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use super::Graph;
 use super::base::{Base, Indexed, first_of, index};
 use super::ids::{Direction, NodeId};
-use super::names::{NameIndex, words_for};
+use super::names::{Hasher, NameIndex, words_for};
 use super::segment::{Counts, SEGMENT_BITS, Segment};
 use super::vocabulary::{Class, Vocabulary};
 use crate::snapshot::SnapshotError;
@@ -89,20 +89,20 @@ impl Graph {
             segments.push(segment.counts);
             begins.extend(segment.offsets.as_slice().iter().take(segment.len()));
         }
-        let seed = base.names.seed;
+        let hasher = base.names.hasher;
         let live = if is_still && base.segments.iter().all(|segment| segment.is_placed) {
             write_index(writer, (&base.names, &base.order, &base.ranks))?;
             base.live
         } else {
             let name = |node| self.name(node).map(|(type_id, id)| (type_id, id.as_bytes()));
             let begin = |node: NodeId| begins.get(node.0 as usize).copied().unwrap_or(u32::MAX);
-            let Indexed { names, order, ranks, live } = index(seed, nodes, |node| self.core.is_forgotten(node), name, begin);
+            let Indexed { names, order, ranks, live } = index(hasher, nodes, |node| self.core.is_forgotten(node), name, begin);
             write_index(writer, (&names, &order, &ranks))?;
             live
         };
         let vocabulary = self.vocabulary();
         let [types, relations] = [vocabulary.types(), vocabulary.relations()].map(|names| names.iter().map(ToString::to_string).collect());
-        Ok(GraphHead { types, relations, classes: vocabulary.classes().to_vec(), seed, nodes, live, segments })
+        Ok(GraphHead { types, relations, classes: vocabulary.classes().to_vec(), seed: hasher.seed, nodes, live, segments })
     }
 
     /// The graph whose arrays are in a container. O(segments): none of them is read.
@@ -127,7 +127,7 @@ impl Graph {
             }
             base.segments.push(segment);
         }
-        let names = NameIndex { seed: head.seed, buckets: container.words(NAMES)? };
+        let names = NameIndex { hasher: Hasher::new(head.seed), buckets: container.words(NAMES)? };
         let (order, ranks) = (container.words(ORDER)?, container.words(RANKS)?);
         let nodes = head.nodes as usize;
         let has_names = names.buckets.len() == words_for(nodes) || nodes == 0 && names.buckets.is_empty();

@@ -16,7 +16,7 @@ use crate::tuple::check_name;
 pub(crate) const HEAD: &str = "head";
 
 /// The form of the head that this build writes and reads; it stands before the rest.
-const HEAD_VERSION: u32 = 2;
+const HEAD_VERSION: u32 = 3;
 
 /// When a snapshot was written, and by whom: for people, and nothing depends on it.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
