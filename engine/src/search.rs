@@ -18,7 +18,7 @@ use dhow_schema::value::Context;
 
 use crate::eval::{Decision, EvalError, Evaluator as Circuit, GraphView, Limits, Overlay, Stopped};
 use crate::graph::base::Placed;
-use crate::graph::ids::TypeId;
+use crate::graph::ids::{NodeId, TypeId};
 use crate::graph::vocabulary::Kind;
 use crate::plan::{AskedKind, PlanId, Plans, compile};
 use crate::state::{FoldError, State};
@@ -26,6 +26,7 @@ use crate::time::Timestamp;
 use crate::tuple::{Tuple, TupleKey};
 pub use batch::Batch;
 use extra::Extra;
+use glance::{Mine, glance};
 pub use question::Question;
 use sight::Sight;
 use walk::Walk;
@@ -170,7 +171,24 @@ impl<'a> Evaluator<'a> {
 
     #[inline]
     fn ask_counted(&self, question: &Question<'_>) -> Result<(Decision, u64), EvalError> {
-        self.decided(question, self.named(question).map(|named| self.search(&named, question, None)))
+        let Some(named) = self.named(question) else { return self.decided(question, None) };
+        let (world, node) = self.world(&named, question, None);
+        match glance(&world, &mut Mine::default(), self.limits, (named.plan, node), 0) {
+            Some((holds, cost)) if self.prepared.state.intact().is_ok() => Ok((Decision::of(holds), cost)),
+            Some(_) | None => self.search_and_decide(question, named.plan, node, world),
+        }
+    }
+
+    /// What a search comes to, where a glance came to nothing.
+    #[inline(never)]
+    fn search_and_decide(
+        &self,
+        question: &Question<'_>,
+        plan: PlanId,
+        node: NodeId,
+        world: World<'_>,
+    ) -> Result<(Decision, u64), EvalError> {
+        self.decided(question, Some(self.search(plan, node, world)))
     }
 
     /// The decision that a search came to, or that of the circuit; `None`: the schema has not all of the question's names, which the
@@ -219,24 +237,35 @@ impl<'a> Evaluator<'a> {
         Some(Named { object_type, plan, subject })
     }
 
-    /// What the search finds, whose nodes may have been found before.
+    /// What a question is asked of, and the node of its object; its nodes may have been found before.
     #[inline]
-    fn search(&self, named: &Named, question: &Question<'_>, found: Option<[Option<Placed>; 2]>) -> Result<(Tri, u64), EvalError> {
+    fn world(&self, named: &Named, question: &Question<'_>, found: Option<[Option<Placed>; 2]>) -> (World<'_>, NodeId) {
         let Prepared { plans, schema, state, indexed } = self.prepared;
-        let Named { plan, subject: AskedKind { type_id, kind, kind_id }, .. } = *named;
-        let ends = named.ends(question);
         let mut sight = Sight::new(state.graph(), self.extra.as_deref());
-        let (node, subject) = match found {
+        let (asked, node) = self.meet(&mut sight, named, question, found);
+        (World::new(sight, plans, schema, asked, (self.time, self.context), *indexed), node)
+    }
+
+    /// The subject of a question, and the node of its object.
+    #[inline]
+    fn meet(&self, sight: &mut Sight<'_>, named: &Named, question: &Question<'_>, found: Option<[Option<Placed>; 2]>) -> (Asked, NodeId) {
+        let AskedKind { type_id, kind, kind_id } = named.subject;
+        let ends = named.ends(question);
+        let (object, node) = match found {
             None => sight.both(ends),
             Some(found) => sight.meet(ends, found),
         };
-        let wildcard = if kind == Kind::Object && plans.has_wildcard(type_id) { sight.find(type_id, "*") } else { None };
-        let asked = Asked { node: subject, type_id, kind, kind_id, wildcard };
-        let world = World::new(sight, plans, schema, asked, (self.time, self.context), *indexed);
+        let has_wildcard = kind == Kind::Object && self.prepared.plans.has_wildcard(type_id);
+        let wildcard = if has_wildcard { sight.find(type_id, "*") } else { None };
+        (Asked { node, type_id, kind, kind_id, wildcard }, object)
+    }
+
+    /// What the search finds.
+    fn search(&self, plan: PlanId, node: NodeId, world: World<'_>) -> Result<(Tri, u64), EvalError> {
         let mut walk = Walk::glancing(world, self.limits);
-        let found = match walk.search(plan, node, 0) {
+        let found = match walk.go(plan, node, 0) {
             // A glance is charged more than what it spares, and a request must not end for that.
-            Err(Stopped::Budget { .. }) => walk.again().search(plan, node, 0),
+            Err(Stopped::Budget { .. }) => walk.again().go(plan, node, 0),
             found => found,
         };
         found.map_err(EvalError::Stopped)

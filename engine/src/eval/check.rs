@@ -31,6 +31,11 @@ pub enum Decision {
 }
 
 impl Decision {
+    /// A plain one.
+    pub(crate) const fn of(holds: bool) -> Self {
+        if holds { Self::Allowed } else { Self::Denied }
+    }
+
     /// Whether this is [`Decision::Denied`].
     #[must_use]
     pub const fn is_denied(&self) -> bool {

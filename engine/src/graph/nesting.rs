@@ -59,12 +59,6 @@ impl Nesting {
         self.index.ancestors(group)
     }
 
-    /// Begins to fetch what [`Nesting::ancestors`] has.
-    #[inline]
-    pub(crate) fn fetch_list(&self, group: Group) {
-        self.index.fetch_list(group);
-    }
-
     /// Begins to fetch where [`Nesting::ancestors`] will look first.
     #[inline]
     pub(crate) fn fetch(&self, group: Group) {

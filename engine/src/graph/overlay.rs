@@ -4,6 +4,7 @@
 //! of any revision of the window, and be replaced by a newer one at any time. Edges are kept in two parts: those
 //! that changed after the base's revision, which every reader needs, and those that only readers of revisions before it need.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use imbl::OrdMap;
@@ -62,6 +63,11 @@ impl Part {
         self.backward.remove(&edge.turned());
         self.forward.remove(&edge)
     }
+}
+
+/// All edges of a node.
+fn all_of(node: NodeId) -> RangeInclusive<Edge> {
+    Edge { node, class: ClassId(0), other: NodeId::MIN }..=Edge { node, class: ClassId(u32::MAX), other: NodeId::MAX }
 }
 
 fn mark(filter: &Filter, edge: Edge) {
@@ -136,12 +142,24 @@ impl Overlay {
         said
     }
 
+    /// What it says of all edges of a node at a revision, in order of classes and ends, the recent ones first. O(log changes + found).
+    pub(crate) fn of_node(
+        &self,
+        direction: Direction,
+        node: NodeId,
+        revision: u64,
+        past: bool,
+    ) -> impl Iterator<Item = (ClassId, NodeId, Code)> {
+        let parts = [Some(&self.recent), past.then_some(&self.past)].into_iter().flatten();
+        let all = parts.flat_map(move |part| part.side(direction).range(all_of(node)));
+        all.map(move |(edge, versions)| (edge.class, edge.other, versions.at(revision, &self.memory).0))
+    }
+
     /// Whether it has an edge of a node, at whatever revision. O(log changes).
     pub(crate) fn speaks_of(&self, node: NodeId) -> bool {
         [Direction::Forward, Direction::Backward].into_iter().any(|direction| {
-            let all = Edge { node, class: ClassId(0), other: NodeId::MIN }..=Edge { node, class: ClassId(u32::MAX), other: NodeId::MAX };
             self.may_touch(direction, node, true)
-                && [&self.recent, &self.past].into_iter().any(|part| part.side(direction).range(all.clone()).next().is_some())
+                && [&self.recent, &self.past].into_iter().any(|part| part.side(direction).range(all_of(node)).next().is_some())
         })
     }
 

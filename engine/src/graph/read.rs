@@ -180,6 +180,13 @@ impl Graph {
         classes
     }
 
+    /// The edges of a node that the overlay says something of, in order: class, other end, and, if it is there, whether it has a qualifier.
+    /// O(log changes + found).
+    pub(crate) fn changed(&self, direction: Direction, node: NodeId) -> impl Iterator<Item = (ClassId, NodeId, Option<bool>)> {
+        let said = self.core.overlay.of_node(direction, node, self.revision, self.needs_past());
+        said.map(|(class, end, code)| (class, end, if code.is_absent() { None } else { Some(code.is_qualified()) }))
+    }
+
     /// The other ends of a node's edges of one class, in the order of nodes. O(log changes + found).
     pub(crate) fn ends(&self, direction: Direction, node: NodeId, class: ClassId) -> Ends<'_> {
         let mut ends = Ends { graph: self, plain: &[], qualified: &[], places: &[], said: Said::new(), next: 0 };

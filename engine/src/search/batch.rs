@@ -4,20 +4,20 @@
 //! step by step for all, then what leads on from them is fetched for all, and then each is decided, from what is near by now. A batch
 //! knows nothing that a single question would not find; it changes no answer.
 
+use arrayvec::ArrayVec;
 use dhow_schema::value::Context;
-use smallvec::SmallVec;
 
-use super::sight::Sight;
+use super::glance::{Glance, Mine};
+use super::walk::Atom;
+use super::world::{self, World};
 use super::{Evaluator, Named, Question};
 use crate::eval::{Decision, EvalError, Limits};
 use crate::graph::base::{AT_ONCE, Placed};
-use crate::graph::ids::{Direction, NodeId, TypeId};
-use crate::graph::nesting::group;
-use crate::plan::AskedKind;
-use crate::plan::simple::Way;
+use crate::graph::ids::TypeId;
+use crate::words::fetch;
 
-/// So many edges of a run are fetched for; what has more takes its time anyway.
-const FEW: usize = 2;
+/// So many questions are looked at together: each has two names to be found.
+const SOME: usize = AT_ONCE / 2;
 
 /// Questions of one evaluator, in their order. [`Evaluator::batch`].
 pub struct Batch<'e, 'a, 'q> {
@@ -31,6 +31,8 @@ struct Asked<'q> {
     question: Question<'q>,
     named: Option<Named>,
     nodes: [Option<Placed>; 2],
+    /// Whether it holds, if that is easily said, and what that costs.
+    seen: Option<(bool, u64)>,
 }
 
 impl<'a> Evaluator<'a> {
@@ -54,56 +56,87 @@ impl<'a> Evaluator<'a> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn batch<'e, 'q>(&'e self, questions: impl IntoIterator<Item = Question<'q>>) -> Batch<'e, 'a, 'q> {
-        let known = |question| Asked { question, named: self.named(&question), nodes: [None; 2] };
-        let mut asked: Vec<Asked<'q>> = questions.into_iter().map(known).collect();
-        let sight = Sight::new(self.prepared.state.graph(), self.extra.as_deref());
-        for some in asked.chunks_mut(AT_ONCE / 2) {
-            let names: SmallVec<[(TypeId, &str); AT_ONCE]> =
-                some.iter().filter_map(|asked| Some(asked.named?.ends(&asked.question))).flatten().collect();
-            let found = sight.graph.find_all(&names);
-            let (found, _) = found.as_chunks();
-            for (asked, nodes) in some.iter_mut().filter(|asked| asked.named.is_some()).zip(found) {
-                asked.nodes = *nodes;
+        let mut last = None;
+        let known = |question: Question<'q>| {
+            for byte in [question.object_id, question.subject_id].into_iter().filter_map(|id| id.as_bytes().first()) {
+                fetch(byte);
             }
+            Asked { question, named: self.named_like(&question, &mut last), nodes: [None; 2], seen: None }
+        };
+        let mut asked: Vec<Asked<'q>> = questions.into_iter().map(known).collect();
+        if let Some((question, named)) = last {
+            let (mut world, _) = self.world(&named, &question, Some([None; 2]));
+            let mut stages = std::array::from_fn(|_| Stage::default());
+            asked.chunks_mut(SOME).for_each(|some| self.look_at(some, &mut world, &mut stages));
         }
-        let known = || asked.iter().filter_map(|asked| Some((asked.named.as_ref()?, asked.nodes)));
-        known().for_each(|(named, nodes)| self.fetch(&sight, named, nodes));
-        known().for_each(|(named, nodes)| self.fetch_lists(&sight, named, nodes));
         Batch { evaluator: self, asked }
     }
 
-    /// Begins to fetch what the edges of a question's nodes lead to.
+    /// What the names of a question mean, which are often those of the last one.
     #[inline]
-    fn fetch(&self, sight: &Sight<'_>, named: &Named, [object, subject]: [Option<Placed>; 2]) {
-        self.each_group(sight, named, subject, |found| sight.graph.nesting().fetch(found));
-        let Some(record) = object.and_then(|object| sight.placed(object)) else { return };
-        let Some(simple) = self.prepared.plans.simple(named.plan, named.subject.kind_id) else { return };
-        for run in record.runs(Direction::Forward) {
-            for step in simple.steps.iter().filter(|step| step.class == run.class) {
-                if let Way::On(plan) = step.way {
-                    run.ends.iter().take(FEW).for_each(|node| sight.graph.fetch_inherited(plan.0, NodeId(*node)));
-                }
-            }
+    fn named_like<'q>(&self, question: &Question<'q>, last: &mut Option<(Question<'q>, Named)>) -> Option<Named> {
+        if let Some((known, named)) = last
+            && has_names_of(question, known)
+        {
+            return Some(*named);
+        }
+        let named = self.named(question)?;
+        *last = Some((*question, named));
+        Some(named)
+    }
+
+    /// Finds the nodes of some questions, and what a glance at them tells.
+    fn look_at<'w>(&'w self, some: &mut [Asked<'_>], world: &mut World<'w>, stages: &mut [Stage<'w>; SOME]) {
+        let names: ArrayVec<[(TypeId, &str); 2], SOME> =
+            some.iter().filter_map(|asked| Some(asked.named?.ends(&asked.question))).take(SOME).collect();
+        let found = world.sight.graph.find_all(names.as_flattened());
+        let (found, _) = found.as_chunks();
+        let named = some.iter_mut().filter_map(|asked| Some((asked.named?, asked))).zip(found);
+        for (((named, asked), nodes), stage) in named.zip(stages.iter_mut()) {
+            asked.nodes = *nodes;
+            let node;
+            (world.asked, node) = self.meet(&mut world.sight, &named, &asked.question, Some(*nodes));
+            stage.begin(world, (named.plan, node));
+        }
+        let is_named = |asked: &&mut Asked<'_>| asked.named.is_some();
+        for (stage, _) in stages.iter_mut().zip(found) {
+            stage.mine.fetch_lists(world);
+        }
+        for (stage, asked) in stages.iter_mut().zip(some.iter_mut().filter(is_named)) {
+            asked.seen = stage.finish(world, self.limits);
+        }
+    }
+}
+
+/// A glance at one question among others.
+#[derive(Default)]
+struct Stage<'a> {
+    /// `None`: it came to nothing.
+    asked: Option<world::Asked>,
+    glance: Glance<'a>,
+    mine: Mine<'a>,
+}
+
+impl<'a> Stage<'a> {
+    /// Looks at the object and the subject, and begins to fetch what they lead to.
+    #[inline]
+    fn begin(&mut self, world: &World<'a>, (plan, node): Atom) {
+        self.glance.clear();
+        self.mine.clear();
+        let is_begun = self.glance.begin(world, (plan, node), world.sight.record(node)).is_ok();
+        self.asked = is_begun.then_some(world.asked);
+        if is_begun && !self.glance.holds() {
+            self.glance.fetch(world);
+            self.mine.begin(world, world.sight.record(world.asked.node));
+            self.mine.fetch(world);
         }
     }
 
-    /// Begins to fetch what the subject's groups are nested in.
+    /// What it came to.
     #[inline]
-    fn fetch_lists(&self, sight: &Sight<'_>, named: &Named, [_, subject]: [Option<Placed>; 2]) {
-        self.each_group(sight, named, subject, |found| sight.graph.nesting().fetch_list(found));
-    }
-
-    /// The first few groups that have the subject as a member.
-    #[inline]
-    fn each_group(&self, sight: &Sight<'_>, named: &Named, subject: Option<Placed>, visit: impl Fn([u32; 2])) {
-        let AskedKind { type_id, kind, kind_id } = named.subject;
-        let classes = self.prepared.plans.groups_of_kind((type_id, kind, kind_id));
-        let Some(record) = subject.and_then(|subject| sight.placed(subject)).filter(|_| !classes.is_empty()) else { return };
-        for run in record.runs(Direction::Backward) {
-            for class in classes.iter().filter(|class| class.class == run.class) {
-                run.ends.iter().take(FEW).for_each(|node| visit(group(NodeId(*node), class.relation)));
-            }
-        }
+    fn finish(&mut self, world: &mut World<'a>, limits: Limits<'a>) -> Option<(bool, u64)> {
+        world.asked = self.asked?;
+        self.glance.finish(world, &mut self.mine, limits).ok()
     }
 }
 
@@ -130,9 +163,20 @@ impl Batch<'_, '_, '_> {
     /// The same with another request context and other limits, and the steps that it took.
     #[must_use]
     pub fn decide_with(&self, place: usize, context: &Context, limits: Limits<'_>) -> Option<Result<(Decision, u64), EvalError>> {
-        let Asked { question, named, nodes } = self.asked.get(place)?;
+        let Asked { question, named, nodes, seen } = self.asked.get(place)?;
+        if let Some((holds, steps)) = seen.filter(|(_, steps)| *steps <= limits.max_steps && !(limits.deadline)())
+            && self.evaluator.prepared.state.intact().is_ok()
+        {
+            return Some(Ok((Decision::of(holds), steps)));
+        }
         let evaluator = self.evaluator.clone().with_context(context).with_limits(limits);
-        Some(evaluator.decided(question, named.map(|named| evaluator.search(&named, question, Some(*nodes)))))
+        Some(match named {
+            None => evaluator.decided(question, None),
+            Some(named) => {
+                let (world, node) = evaluator.world(named, question, Some(*nodes));
+                evaluator.decided(question, Some(evaluator.search(named.plan, node, world)))
+            }
+        })
     }
 }
 
@@ -140,4 +184,11 @@ impl std::fmt::Debug for Batch<'_, '_, '_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Batch").field("questions", &self.len()).finish_non_exhaustive()
     }
+}
+
+/// Whether two questions differ in ids alone.
+#[inline]
+fn has_names_of(one: &Question<'_>, other: &Question<'_>) -> bool {
+    (one.object_type, one.relation, one.subject_type, one.kind_name())
+        == (other.object_type, other.relation, other.subject_type, other.kind_name())
 }

@@ -94,13 +94,6 @@ impl<'a> Sight<'a> {
         (first.node, second.node)
     }
 
-    /// The record of a node, if it is known where it begins.
-    #[inline]
-    pub(crate) fn placed(&self, placed: Placed) -> Option<Record<'a>> {
-        let segment = self.segments.get((placed.node.0 >> SEGMENT_BITS) as usize).filter(|_| placed.begin != Placed::NOWHERE)?;
-        segment.record_at(placed)
-    }
-
     /// The type of a node that an edge has.
     pub(crate) fn type_of(&self, node: NodeId) -> Option<TypeId> {
         let named = self.record(node).filter(|record| !record.is_nameless());

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::members::{Group, Member, Members};
+use super::glance::{Mine, glance};
+use super::members::{Member, Members};
 use super::world::{Edges, Looks, Standing, Tri, World};
 use crate::eval::{Limits, Stopped};
 use crate::graph::ids::{ClassId, Direction, NodeId, RelationId};
@@ -65,6 +66,8 @@ pub(super) struct Walk<'a> {
     pub(super) world: World<'a>,
     looks: Looks<'a>,
     members: Members<'a>,
+    /// The same for glances.
+    mine: Mine<'a>,
     /// What expressions came to, by place in their plan.
     known: HashMap<(PlanId, usize, NodeId), Tri, foldhash::fast::FixedState>,
     /// Whether what is easily said is said at a glance, and charged more than it costs.
@@ -72,15 +75,14 @@ pub(super) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    #[inline]
     pub(super) fn new(world: World<'a>, limits: Limits<'a>) -> Self {
-        Self { world, looks: Looks::new(limits), members: Members::default(), known: HashMap::default(), glances: false }
+        let (members, mine, known) = (Members::default(), Mine::default(), HashMap::default());
+        Self { world, looks: Looks::new(limits), members, mine, known, glances: false }
     }
 
     /// One that glances. What ends within its budget so ends within it without glances.
-    #[inline]
     pub(super) fn glancing(world: World<'a>, limits: Limits<'a>) -> Self {
-        Self { world, looks: Looks::new(limits), members: Members::default(), known: HashMap::default(), glances: true }
+        Self { glances: true, ..Self::new(world, limits) }
     }
 
     /// One that begins again, without glances.
@@ -93,16 +95,16 @@ impl<'a> Walk<'a> {
     #[inline]
     pub(super) fn search(&mut self, plan: PlanId, node: NodeId, base: u64) -> Result<(Tri, u64), Stopped> {
         if self.glances
-            && let Some(found) = self.glance(plan, node, base)?
+            && let Some((holds, cost)) = glance(&self.world, &mut self.mine, self.looks.limits(), (plan, node), base)
         {
-            return Ok(found);
+            return Ok((if holds { Tri::Yes } else { Tri::No }, cost));
         }
         self.go(plan, node, base)
     }
 
     /// The search without a glance before it.
     #[inline(never)]
-    fn go(&mut self, plan: PlanId, node: NodeId, base: u64) -> Result<(Tri, u64), Stopped> {
+    pub(super) fn go(&mut self, plan: PlanId, node: NodeId, base: u64) -> Result<(Tri, u64), Stopped> {
         let mut front = Front::default();
         front.push((plan, node));
         let (mut cost, mut begin) = (0, 0);
@@ -348,18 +350,6 @@ impl<'a> Walk<'a> {
         let (found, steps) = self.world.caveat(qualifier);
         *spent += steps;
         Ok(found)
-    }
-
-    /// Whether so many steps are within the budget.
-    pub(super) const fn afford(&self, steps: u64) -> Result<(), Stopped> {
-        self.looks.afford(steps)
-    }
-
-    /// Whether the subject is in a group all of whose members are found from below.
-    #[inline]
-    pub(super) fn contains(&mut self, group: Group) -> Result<Member, Stopped> {
-        let Self { world, looks, members, .. } = self;
-        members.contains(world, looks, group)
     }
 
     /// Looks at the deadline now and then, first of all at the start.

@@ -71,16 +71,6 @@ impl GroupIndex {
         }
     }
 
-    /// Begins to fetch the list of a group.
-    #[inline]
-    pub(crate) fn fetch_list(&self, group: Group) {
-        if let Found::List(span) = self.find(group)
-            && let Some(first) = self.list(span).first()
-        {
-            fetch(first);
-        }
-    }
-
     /// As [`Self::ancestors`], without looking at the list.
     pub(super) fn find(&self, group: Group) -> Found {
         let slots = self.slots();
