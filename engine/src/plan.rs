@@ -29,7 +29,7 @@ mod order;
 pub(crate) mod simple;
 
 /// A plan, by its place among a schema's plans.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub(crate) struct PlanId(pub(crate) u32);
 
 /// One thing to look for at a node.

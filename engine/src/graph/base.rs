@@ -29,12 +29,11 @@ pub(crate) struct Base {
 /// How many names are looked for at once: about as much as a core can have under way.
 pub(crate) const AT_ONCE: usize = 32;
 
-/// How far the search for a name has got: to the node that has it, nearly always, if any has.
-#[derive(Clone, Copy, Default)]
+/// A node that may have a name, and the segment that its record is in.
+#[derive(Clone, Copy)]
 struct Guess<'b> {
-    hash: u64,
-    /// The node, and where its record is.
-    begin: Option<(NodeId, (&'b Segment, u32))>,
+    segment: &'b Segment,
+    placed: Placed,
 }
 
 impl Base {
@@ -103,47 +102,50 @@ impl Base {
     /// The node with this type and id. O(1).
     #[inline]
     pub(crate) fn find(&self, type_id: TypeId, id: &[u8]) -> Option<NodeId> {
-        let [found] = self.find_each([(type_id, id)]);
-        found.map(|found| found.node)
+        let hash = self.names.hasher.hash(type_id, id);
+        self.settle((type_id, id), hash, self.guess(hash)).map(|found| found.node)
     }
 
-    /// The nodes of some names. O(names): what has to be fetched for one is fetched while that for the others is under way.
+    /// The nodes of two names. O(1): what has to be fetched for one is fetched while that for the other is under way.
     #[inline]
-    pub(crate) fn find_each<const N: usize>(&self, names: [(TypeId, &[u8]); N]) -> [Option<Placed>; N] {
-        let hashes = names.map(|(type_id, id)| self.names.hasher.hash(type_id, id));
-        let guesses = hashes.map(|hash| self.names.guess(hash));
-        let begins = guesses.map(|guess| guess.and_then(|entry| Some((entry.0, self.begin(entry)?))));
-        for (found, (_, id)) in begins.iter().zip(&names) {
-            if let Some((_, (segment, begin))) = found {
-                segment.fetch(*begin, id.len());
+    pub(crate) fn find_two(&self, [a, b]: [(TypeId, &[u8]); 2]) -> [Option<Placed>; 2] {
+        let hash = |(type_id, id)| self.names.hasher.hash(type_id, id);
+        let (hash_a, hash_b) = (hash(a), hash(b));
+        let (guess_a, guess_b) = (self.guess(hash_a), self.guess(hash_b));
+        for (guess, (_, id)) in [(guess_a, a), (guess_b, b)] {
+            if let Some(Guess { segment, placed }) = guess {
+                segment.fetch(placed.begin, id.len());
             }
         }
-        let firsts = begins.map(|found| found.and_then(|(node, (segment, begin))| Some((node, segment, begin, segment.first(begin)?))));
-        let mut found = [None; N];
-        for (((found, name), hash), guess) in found.iter_mut().zip(names).zip(hashes).zip(firsts) {
-            *found = self.settle(name, hash, guess);
-        }
-        found
+        [self.settle(a, hash_a, guess_a), self.settle(b, hash_b, guess_b)]
+    }
+
+    /// The node that has the name with this hash, nearly always, if any has.
+    #[inline]
+    fn guess(&self, hash: u64) -> Option<Guess<'_>> {
+        let entry = self.names.guess(hash)?;
+        let (segment, begin) = self.begin(entry)?;
+        Some(Guess { segment, placed: Placed { node: entry.0, begin } })
     }
 
     /// The nodes of some names. O(names): each step is taken for many of them before the next, so that what has to be fetched for one
     /// is fetched while that for the others is under way.
     pub(crate) fn find_all(&self, names: &[(TypeId, &str)]) -> SmallVec<[Option<Placed>; AT_ONCE]> {
-        let (mut found, mut guesses) = (SmallVec::with_capacity(names.len()), [Guess::default(); AT_ONCE]);
+        let mut found = SmallVec::with_capacity(names.len());
+        let (mut hashes, mut guesses) = ([0; AT_ONCE], [None; AT_ONCE]);
         for names in names.chunks(AT_ONCE) {
-            for (guess, (type_id, id)) in guesses.iter_mut().zip(names) {
-                guess.hash = self.names.hasher.hash(*type_id, id.as_bytes());
-                self.names.fetch(guess.hash);
+            for (hash, (type_id, id)) in hashes.iter_mut().zip(names) {
+                *hash = self.names.hasher.hash(*type_id, id.as_bytes());
+                self.names.fetch(*hash);
             }
-            for (guess, (_, id)) in guesses.iter_mut().zip(names) {
-                guess.begin = self.names.guess(guess.hash).and_then(|entry| Some((entry.0, self.begin(entry)?)));
-                if let Some((_, (segment, begin))) = guess.begin {
-                    segment.fetch(begin, id.len());
+            for ((guess, hash), (_, id)) in guesses.iter_mut().zip(&hashes).zip(names) {
+                *guess = self.guess(*hash);
+                if let Some(Guess { segment, placed }) = guess {
+                    segment.fetch(placed.begin, id.len());
                 }
             }
-            for (Guess { hash, begin }, (type_id, id)) in guesses.iter().zip(names) {
-                let guess = begin.and_then(|(node, (segment, begin))| Some((node, segment, begin, segment.first(begin)?)));
-                found.push(self.settle((*type_id, id.as_bytes()), *hash, guess));
+            for ((guess, hash), (type_id, id)) in guesses.iter().zip(&hashes).zip(names) {
+                found.push(self.settle((*type_id, id.as_bytes()), *hash, *guess));
             }
         }
         found
@@ -151,12 +153,19 @@ impl Base {
 
     /// The node of a name, of which there is a guess.
     #[inline]
-    fn settle(&self, (type_id, id): (TypeId, &[u8]), hash: u64, guess: Option<(NodeId, &Segment, u32, u32)>) -> Option<Placed> {
-        if let Some((node, segment, begin, first)) = guess
-            && segment.is_named_at(begin, first, type_id, id)
+    fn settle(&self, (type_id, id): (TypeId, &[u8]), hash: u64, guess: Option<Guess<'_>>) -> Option<Placed> {
+        if let Some(Guess { segment, placed }) = guess
+            && let Some(first) = segment.first(placed.begin)
+            && segment.is_named_at(placed.begin, first, type_id, id)
         {
-            return Some(Placed { node, begin });
+            return Some(placed);
         }
+        self.find_slowly((type_id, id), hash)
+    }
+
+    /// The node of a name that the first guess was not right about.
+    #[inline(never)]
+    fn find_slowly(&self, (type_id, id): (TypeId, &[u8]), hash: u64) -> Option<Placed> {
         // What the index says of places may be wrong in memory that nobody verified; what the segment says is what counts.
         let (node, _) = self.names.find(hash, |entry| self.is_named(entry, hash, (type_id, id)))?;
         Some(Placed { node, begin: self.segment(node)?.begin(node)? })

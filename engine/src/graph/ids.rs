@@ -30,7 +30,7 @@ impl NodeId {
 pub(crate) struct TypeId(pub(crate) u32);
 
 /// The name of a relation, whatever the type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, BorshSerialize, BorshDeserialize)]
 pub(crate) struct RelationId(pub(crate) u32);
 
 /// A class of edges ([`super::vocabulary::Class`]): below [`crate::limits::MAX_CLASSES`].

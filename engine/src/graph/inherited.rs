@@ -96,18 +96,15 @@ pub(crate) struct Inherited<'a> {
 }
 
 impl<'a> Inherited<'a> {
-    /// How many groups edges name.
+    /// Visits the groups that edges name.
     #[inline]
-    pub(crate) const fn groups(&self) -> usize {
-        self.groups.len()
-    }
-
-    /// One of the groups that edges name.
-    #[inline]
-    pub(crate) fn group(&self, at: usize) -> Option<(NodeId, RelationId)> {
-        let kinds = self.kinds.get(at / 4)?.to_ne_bytes();
-        let relation = self.relations.get(usize::from(*kinds.get(at % 4)?))?;
-        Some((NodeId(*self.groups.get(at)?), *relation))
+    pub(crate) fn each_group(&self, mut visit: impl FnMut((NodeId, RelationId))) {
+        let kinds = bytemuck::cast_slice::<u32, u8>(self.kinds);
+        for (node, kind) in self.groups.iter().zip(kinds) {
+            if let Some(relation) = self.relations.get(usize::from(*kind)) {
+                visit((NodeId(*node), *relation));
+            }
+        }
     }
 }
 

@@ -43,7 +43,7 @@ impl Graph {
     #[inline]
     pub(crate) fn find_placed(&self, names: [(TypeId, &str); 2]) -> [Option<Placed>; 2] {
         let core = &*self.core;
-        let found = core.base.find_each(names.map(|(type_id, id)| (type_id, id.as_bytes())));
+        let found = core.base.find_two(names.map(|(type_id, id)| (type_id, id.as_bytes())));
         if core.new_nodes.is_empty() {
             return found;
         }

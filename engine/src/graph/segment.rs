@@ -2,8 +2,8 @@
 //!
 //! A node's record, in words of 32 bits: type and length of the name; the name; how many header words each direction has; the headers of
 //! the runs to subjects, then of those from objects; then the ends of those edges, run by run, each run in order; last the
-//! revisions of the edges to subjects. A node whose name is empty is nobody's (`super::dead`). So what a check needs of a node lies together: a hop is one look at the offsets and one or two
-//! cache lines.
+//! revisions of the edges to subjects. A node whose name is empty is nobody's (`super::dead`). So what a check needs of a node lies
+//! together: a hop is one look at the offsets and one or two cache lines. A small record does not lie in more lines than it has to.
 //!
 //! A header word holds a class (20 bits), whether its edges have qualifiers (1 bit) and their number (11 bits; all ones: the next word
 //! has it). Runs are ordered by class, plain before qualified. A qualified run to subjects has a second row of words: where in

@@ -9,26 +9,30 @@ use super::{KindId, Op, PlanId, Plans};
 use crate::graph::ids::{ClassId, RelationId};
 use crate::graph::vocabulary::Kind;
 
-/// What an edge of a class leads to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Way {
-    /// To a subject, who may be the one asked about.
-    Subject,
-    /// To everybody of the subject's type.
-    Everybody,
-    /// To a group, all of whose members are found by going up from the subject.
-    Group(RelationId),
-    /// To a node where another plan is to be tried.
-    On(PlanId),
-}
-
-/// What to do with the edges of a class.
+/// What to do with the edges of a class: where they lead, of which one is true, each told by a field of its own so that it can be used
+/// without branching.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Step {
     pub(crate) class: ClassId,
-    pub(crate) way: Way,
     /// Whether edges without caveat and expiry count.
     pub(crate) plain: bool,
+    /// To a subject, who may be the one asked about.
+    pub(crate) is_to_subject: bool,
+    /// To everybody of the subject's type.
+    pub(crate) is_to_everybody: bool,
+    /// To a group of this relation, all of whose members are found by going up from the subject.
+    pub(crate) is_to_group: bool,
+    pub(crate) relation: RelationId,
+    /// To a node where this plan is to be tried.
+    pub(crate) is_on: bool,
+    pub(crate) plan: PlanId,
+}
+
+impl Step {
+    const fn new(class: ClassId) -> Self {
+        let (relation, plan) = (RelationId(0), PlanId(0));
+        Self { class, plain: false, is_to_subject: false, is_to_everybody: false, is_to_group: false, relation, is_on: false, plan }
+    }
 }
 
 /// See the module.
@@ -67,17 +71,17 @@ impl Plans {
         let (mut steps, mut operations) = (Vec::new(), 0);
         for (_, op) in plan.ops(kind) {
             operations += 1;
-            let (class, way) = match op {
+            let step = match op {
                 Op::Itself(_) => continue,
                 // Kinds can share a number: what names usersets names no object.
                 Op::Named(class) if !self.names(*class, Kind::Object) => continue,
-                Op::Named(class) => (*class, Way::Subject),
-                Op::Wildcard(class) => (*class, Way::Everybody),
-                Op::Group { class, relation, .. } => (*class, Way::Group(*relation)),
-                Op::Follow { class, plan } => (*class, Way::On(*plan)),
+                Op::Named(class) => Step { is_to_subject: true, ..Step::new(*class) },
+                Op::Wildcard(class) => Step { is_to_everybody: true, ..Step::new(*class) },
+                Op::Group { class, relation, .. } => Step { is_to_group: true, relation: *relation, ..Step::new(*class) },
+                Op::Follow { class, plan } => Step { is_on: true, plan: *plan, ..Step::new(*class) },
                 Op::Object | Op::Same(_) | Op::Expr(_) => return None,
             };
-            steps.push(Step { class, way, plain: self.rule(class).is_some_and(|rule| rule.plain) });
+            steps.push(Step { plain: self.rule(step.class).is_some_and(|rule| rule.plain), ..step });
         }
         steps.sort_unstable_by_key(|step| step.class);
         Some(Simple { steps: steps.into(), operations })

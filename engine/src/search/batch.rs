@@ -113,7 +113,7 @@ impl<'a> Evaluator<'a> {
 struct Stage<'a> {
     /// `None`: it came to nothing.
     asked: Option<world::Asked>,
-    glance: Glance<'a>,
+    glance: Glance,
     mine: Mine<'a>,
 }
 

@@ -13,36 +13,32 @@ use super::walk::Atom;
 use super::world::World;
 use crate::eval::Limits;
 use crate::graph::ids::{Direction, NodeId};
-use crate::graph::inherited::Inherited;
 use crate::graph::segment::Record;
 use crate::graph::vocabulary::Kind;
-use crate::plan::simple::{Simple, Step, Way};
+use crate::plan::simple::{Simple, Step};
 use changed::{Changed, Standing};
+use few::Few;
 pub(super) use mine::Mine;
 
 mod changed;
+mod few;
 mod mine;
 
-/// So many nodes are looked at, and so many groups and nodes that the edges of each lead to.
-const FEW: usize = 16;
-
-/// So many lines of what is inherited are looked at for each node.
-const ABOVE: usize = 4;
+/// So many nodes are looked at, and so many groups and nodes that each leads to.
+const FEW: usize = 8;
 
 /// What a glance has seen.
 #[derive(Default)]
-pub(super) struct Glance<'a> {
+pub(super) struct Glance {
     /// All nodes to look at, each once.
     atoms: ArrayVec<Atom, FEW>,
     /// How many were looked at.
     looked_at: usize,
-    /// Groups that the last one's edges lead to.
-    groups: ArrayVec<Group, FEW>,
+    /// Groups that the last one leads to.
+    groups: Few<Group>,
     /// Nodes that they lead on to.
-    on: ArrayVec<Atom, FEW>,
-    /// What those inherit.
-    above: ArrayVec<Inherited<'a>, ABOVE>,
-    /// Whether one of them names the subject.
+    on: Few<Atom>,
+    /// Whether anything names the subject, or everybody.
     holds: bool,
     cost: u64,
 }
@@ -68,7 +64,7 @@ pub(super) fn glance<'a>(world: &World<'a>, mine: &mut Mine<'a>, limits: Limits<
     glance.finish(world, mine, limits).ok().filter(|(_, cost)| base + cost <= limits.max_steps)
 }
 
-impl<'a> Glance<'a> {
+impl Glance {
     /// Looks at the edges of a node with this record.
     #[inline]
     pub(super) fn begin(&mut self, world: &World<'_>, atom: Atom, record: Option<Record<'_>>) -> Result<(), GiveUp> {
@@ -84,7 +80,6 @@ impl<'a> Glance<'a> {
         self.atoms.clear();
         self.groups.clear();
         self.on.clear();
-        self.above.clear();
         (self.looked_at, self.holds, self.cost) = (0, false, 0);
     }
 
@@ -100,24 +95,23 @@ impl<'a> Glance<'a> {
 
     /// Goes on from where [`Glance::begin`] stopped.
     #[inline]
-    pub(super) fn finish(&mut self, world: &World<'a>, mine: &mut Mine<'a>, limits: Limits<'a>) -> Result<(bool, u64), GiveUp> {
-        loop {
-            if self.holds || mine.has_any(world, limits, self.groups.iter().copied())? {
-                return Ok((true, self.cost));
-            }
+    pub(super) fn finish<'a>(&mut self, world: &World<'a>, mine: &mut Mine<'a>, limits: Limits<'a>) -> Result<(bool, u64), GiveUp> {
+        while !self.holds {
             self.go_on(world)?;
-            if !self.above.is_empty() {
-                if inherits(world, mine, limits, &self.above)? {
-                    // What is nearer was not looked at, and the charge for it would be missing.
-                    return if self.looked_at < self.atoms.len() { Err(GiveUp) } else { Ok((true, self.cost)) };
-                }
-                self.above.clear();
+            self.holds = self.holds || mine.has_any(world, limits, &self.groups)?;
+            if self.looked_at == self.atoms.len() {
+                break;
             }
-            let Some(atom) = self.atoms.get(self.looked_at).copied() else { return Ok((false, self.cost)) };
+            if self.holds {
+                // What is nearer was not looked at, and the charge for it would be missing.
+                return Err(GiveUp);
+            }
+            let Some(atom) = self.atoms.get(self.looked_at).copied() else { break };
             let (_, node) = atom;
             self.groups.clear();
             self.look_at(world, atom, world.sight.record(node))?;
         }
+        Ok((self.holds, self.cost))
     }
 
     /// Whether an edge of a node names the subject; where its other edges lead is noted.
@@ -133,7 +127,7 @@ impl<'a> Glance<'a> {
             }
         }
         let Some(record) = record else { return Ok(()) };
-        let mut steps = simple.steps.as_ref();
+        let (mut steps, mut names) = (simple.steps.as_ref(), false);
         for run in record.runs(Direction::Forward) {
             while let Some((first, rest)) = steps.split_first()
                 && first.class < run.class
@@ -144,21 +138,21 @@ impl<'a> Glance<'a> {
                 if run.qualified {
                     return Err(GiveUp);
                 }
-                if !step.plain {
-                    continue;
-                }
-                match step.way {
-                    Way::Subject if run.find(world.asked.node).is_none() => {}
-                    // No stored edge has such a node.
-                    Way::Subject if world.asked.node.is_of_request() => return Err(GiveUp),
-                    Way::Subject => self.holds = true,
-                    Way::Everybody => self.holds |= world.asked.wildcard.is_some_and(|wildcard| run.find(wildcard).is_some()),
-                    Way::Group(_) | Way::On(_) if run.ends.len() > FEW => return Err(GiveUp),
-                    Way::Group(_) | Way::On(_) => run.ends.iter().try_for_each(|end| self.visit(world, step, NodeId(*end)))?,
+                if run.ends.len() <= FEW {
+                    run.ends.iter().for_each(|end| names |= self.visit(world, step, NodeId(*end)));
+                } else if step.is_to_group || step.is_on {
+                    return Err(GiveUp);
+                } else {
+                    names |= step.plain && step.is_to_subject && run.find(world.asked.node).is_some();
+                    let has = |wildcard: NodeId| run.find(wildcard).is_some();
+                    self.holds |= step.plain && step.is_to_everybody && world.asked.wildcard.is_some_and(has);
                 }
             }
         }
-        Ok(())
+        self.holds |= names;
+        // No stored edge has a node of the request's.
+        let is_odd = names && world.asked.node.is_of_request();
+        if is_odd || self.groups.is_short() || self.on.is_short() { Err(GiveUp) } else { Ok(()) }
     }
 
     /// The same for a node whose edges are otherwise than its record has them.
@@ -166,64 +160,45 @@ impl<'a> Glance<'a> {
     fn look_at_changed(&mut self, world: &World<'_>, simple: &Simple, record: Option<Record<'_>>, changed: &Changed) -> Result<(), GiveUp> {
         for step in &simple.steps {
             changed::each(changed, record, Direction::Forward, step.class, |end, standing| match standing {
-                Standing::Plain if step.plain => self.visit(world, step, end),
-                Standing::Plain => Ok(()),
+                Standing::Plain => {
+                    self.holds |= self.visit(world, step, end);
+                    Ok(())
+                }
                 Standing::Qualified => Err(GiveUp),
             })?;
         }
-        Ok(())
+        if self.groups.is_short() || self.on.is_short() { Err(GiveUp) } else { Ok(()) }
     }
 
-    /// Notes where an edge leads.
+    /// Notes where an edge leads: whether to the subject.
     #[inline]
-    fn visit(&mut self, world: &World<'_>, step: &Step, end: NodeId) -> Result<(), GiveUp> {
-        match step.way {
-            Way::Subject => self.holds |= end == world.asked.node,
-            Way::Everybody => self.holds |= Some(end) == world.asked.wildcard,
-            Way::Group(relation) => {
-                self.cost += 1;
-                self.groups.try_push((end, relation)).map_err(|_| GiveUp)?;
-            }
-            Way::On(plan) => {
-                self.cost += 1;
-                self.on.try_push((plan, end)).map_err(|_| GiveUp)?;
-            }
-        }
-        Ok(())
+    fn visit(&mut self, world: &World<'_>, step: &Step, end: NodeId) -> bool {
+        self.holds |= step.plain & step.is_to_everybody & (Some(end) == world.asked.wildcard);
+        let (to_group, on) = (step.plain & step.is_to_group, step.plain & step.is_on);
+        self.groups.push_if((end, step.relation), to_group);
+        self.on.push_if((step.plan, end), on);
+        self.cost += u64::from(to_group | on);
+        step.plain & step.is_to_subject & (end == world.asked.node)
     }
 
-    /// Finds what the nodes to go on to inherit, or notes to look at them.
+    /// Looks at what the nodes to go on to inherit, or notes to look at them.
     #[inline]
-    pub(super) fn go_on(&mut self, world: &World<'a>) -> Result<(), GiveUp> {
-        for atom in self.on.take() {
-            let found = if self.above.is_full() { None } else { world.inherited(atom) };
-            if let Some(found) = found {
+    fn go_on(&mut self, world: &World<'_>) -> Result<(), GiveUp> {
+        let (asked, mut names) = (world.asked, false);
+        for atom in &*self.on {
+            if let Some(found) = world.inherited(*atom) {
                 self.cost += found.cost;
-                self.above.push(found);
-            } else if !self.atoms.contains(&atom) {
-                self.atoms.try_push(atom).map_err(|_| GiveUp)?;
+                found.each_group(|group| self.groups.push(group));
+                let has = |node: NodeId| found.subjects.iter().fold(false, |has, subject| has | (*subject == node.0));
+                names |= has(asked.node);
+                self.holds |= asked.wildcard.is_some_and(has);
+            } else if !self.atoms.contains(atom) {
+                self.atoms.try_push(*atom).map_err(|_| GiveUp)?;
             }
         }
-        Ok(())
-    }
-}
-
-/// Whether what is inherited names the subject, or a group that it is in.
-#[inline]
-fn inherits<'a>(world: &World<'a>, mine: &mut Mine<'a>, limits: Limits<'a>, above: &[Inherited<'a>]) -> Result<bool, GiveUp> {
-    let asked = world.asked;
-    let names = |node: NodeId| above.iter().any(|above| above.subjects.contains(&node.0));
-    if asked.wildcard.is_some_and(names) {
-        return Ok(true);
-    }
-    if names(asked.node) {
+        self.on.clear();
+        self.holds |= names;
         // No stored edge has a node of the request's.
-        return if asked.node.is_of_request() { Err(GiveUp) } else { Ok(true) };
+        if self.groups.is_short() || names && asked.node.is_of_request() { Err(GiveUp) } else { Ok(()) }
     }
-    for above in above {
-        if mine.has_any(world, limits, (0..above.groups()).filter_map(|at| above.group(at)))? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }

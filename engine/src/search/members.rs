@@ -250,6 +250,6 @@ impl<'a> Members<'a> {
 
 /// Whether a sorted list holds a group.
 #[inline]
-pub(super) fn holds(list: &[[u32; 2]], group: [u32; 2]) -> bool {
+fn holds(list: &[[u32; 2]], group: [u32; 2]) -> bool {
     if list.len() <= 16 { list.contains(&group) } else { list.binary_search(&group).is_ok() }
 }

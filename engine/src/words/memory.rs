@@ -1,5 +1,7 @@
 //! Memory that somebody else provides.
 
+use std::ops::Range;
+
 /// Bytes that stay where they are and what they are for as long as somebody holds them: a mapped file, a downloaded one, a constant.
 ///
 /// Every call gives the same bytes. Whoever maps a file sees to it that nobody writes into it or cuts it meanwhile (snapshot files are
@@ -55,28 +57,37 @@ impl std::fmt::Debug for AlignedBytes {
 }
 
 /// Memory from the system itself, in large pages where it has them.
-pub(super) struct LargePages(memmap2::MmapMut);
+pub(super) struct LargePages {
+    memory: memmap2::MmapMut,
+    /// Where the bytes are in it.
+    range: Range<usize>,
+}
 
 impl LargePages {
-    /// Below this a large page would be mostly empty.
-    const MIN_BYTES: usize = 1 << 20;
+    /// The size of a large page of x86-64 and of most others.
+    const PAGE: usize = 1 << 21;
 
     /// A copy; `None`: it is too small for that, or the system refuses.
     pub(super) fn copy_of(bytes: &[u8]) -> Option<Self> {
-        if bytes.len() < Self::MIN_BYTES {
+        // A page that is less than half full stays in small ones.
+        let large = (bytes.len() + Self::PAGE / 2) / Self::PAGE * Self::PAGE;
+        if large == 0 {
             return None;
         }
-        let mut memory = memmap2::MmapMut::map_anon(bytes.len()).ok()?;
+        // A large page begins at a multiple of its size, wherever the system puts the memory. What is not touched costs nothing.
+        let mut memory = memmap2::MmapMut::map_anon(bytes.len() + 2 * Self::PAGE).ok()?;
+        let begin = memory.as_ptr().align_offset(Self::PAGE);
+        let range = begin..begin.checked_add(bytes.len())?;
         #[cfg(target_os = "linux")]
         // A wish: a system without large pages says no, and the memory is as good as any.
-        let _ = memory.advise(memmap2::Advice::HugePage);
-        memory.get_mut(..bytes.len())?.copy_from_slice(bytes);
-        Some(Self(memory))
+        let _ = memory.advise_range(memmap2::Advice::HugePage, begin, large);
+        memory.get_mut(range.clone())?.copy_from_slice(bytes);
+        Some(Self { memory, range })
     }
 }
 
 impl Bytes for LargePages {
     fn bytes(&self) -> &[u8] {
-        &self.0
+        self.memory.get(self.range.clone()).unwrap_or_default()
     }
 }

@@ -8,6 +8,9 @@ use crate::graph::ids::{ClassId, NodeId, TypeId};
 use crate::graph::qualifier::Qualifier;
 use crate::words::Words;
 
+/// Words of a cache line.
+const LINE: usize = 16;
+
 /// One edge of a node that is being written.
 #[derive(Debug, Clone)]
 pub(crate) struct SegmentEdge {
@@ -49,10 +52,11 @@ impl SegmentWriter {
 
     /// Writes the next node. Its edges come in any order, each once. O(edges log edges).
     pub(crate) fn push(&mut self, type_id: TypeId, name: &[u8], forward: &mut [SegmentEdge], backward: &mut [SegmentEdge]) {
-        let begin = self.records.len();
-        self.offsets.push(word(begin));
         forward.sort_unstable_by_key(SegmentEdge::order);
         backward.sort_unstable_by_key(SegmentEdge::order);
+        let before = self.records.len();
+        self.pad_for(record_words(name, forward, backward));
+        self.offsets.push(word(self.records.len()));
         self.records.push(type_id.0 | word(name.len()) << TYPE_BITS);
         push_bytes(&mut self.records, name);
         let (forward_words, backward_words) = (header_words(forward), header_words(backward));
@@ -61,7 +65,7 @@ impl SegmentWriter {
         } else {
             self.records.extend([MANY, forward_words, backward_words]);
         }
-        self.counts.names += self.records.len().saturating_sub(begin) as u64;
+        self.counts.names += self.records.len().saturating_sub(before) as u64;
         self.headers(forward);
         self.headers(backward);
         for run in runs(forward) {
@@ -80,6 +84,15 @@ impl SegmentWriter {
         self.counts.edges += forward.len() as u64;
         self.counts.forward += u64::from(forward_words) + (forward.len() + qualified) as u64;
         self.counts.backward += u64::from(backward_words) + backward.len() as u64;
+    }
+
+    /// Goes on at the next cache line if a small record would otherwise lie in one line more than it has to.
+    fn pad_for(&mut self, words: usize) {
+        let begin = self.records.len();
+        let lines = |begin: usize| (begin % LINE + words).div_ceil(LINE);
+        if words <= 2 * LINE && lines(begin) > lines(0) {
+            self.records.resize(begin.next_multiple_of(LINE), 0);
+        }
     }
 
     /// The segment.
@@ -120,6 +133,13 @@ impl SegmentWriter {
 /// Sorted edges, cut into runs of the same class and kind.
 fn runs(edges: &[SegmentEdge]) -> impl Iterator<Item = &[SegmentEdge]> {
     edges.chunk_by(|a, b| a.class == b.class && a.qualifier.is_some() == b.qualifier.is_some())
+}
+
+/// How many words a record takes, but for counts of very many runs.
+fn record_words(name: &[u8], forward: &[SegmentEdge], backward: &[SegmentEdge]) -> usize {
+    let qualified = forward.iter().filter(|edge| edge.qualifier.is_some()).count();
+    let headers = header_words(forward) as usize + header_words(backward) as usize;
+    2 + name.len().div_ceil(4) + headers + 2 * forward.len() + qualified + backward.len()
 }
 
 /// How many words the headers of these edges take.

@@ -1,9 +1,8 @@
 //! The groups that the subject is in, for a glance: those that name it, and what the index has above them.
 
-use arrayvec::ArrayVec;
-
-use super::super::members::{Group, Member, Members, holds};
+use super::super::members::{Group, Member, Members};
 use super::super::world::{Looks, World};
+use super::few::Few;
 use super::{FEW, GiveUp, Standing, changed};
 use crate::eval::Limits;
 use crate::graph::groups::Ancestors;
@@ -21,9 +20,9 @@ pub(in crate::search) struct Mine<'a> {
     /// Whether the groups are more or others than can be seen at a glance.
     is_hard: bool,
     /// The groups that name the subject.
-    direct: ArrayVec<Group, FEW>,
+    direct: Few<Group>,
     /// What the first of them are nested in.
-    lists: ArrayVec<&'a [[u32; 2]], FEW>,
+    lists: Few<&'a [[u32; 2]]>,
     /// For hard ones: members as the search finds them.
     others: Option<Box<(Members<'a>, Looks<'a>)>>,
 }
@@ -33,7 +32,7 @@ impl<'a> Mine<'a> {
     #[inline]
     pub(in crate::search) fn begin(&mut self, world: &World<'a>, record: Option<Record<'_>>) {
         self.begun = true;
-        self.is_hard = !world.has_groups() || world.may_be_nested_anew() || self.add_all(world, record).is_err();
+        self.is_hard = !world.has_groups() || world.may_be_nested_anew() || self.add_all(world, record).is_err() || self.direct.is_short();
     }
 
     #[inline]
@@ -93,13 +92,8 @@ impl<'a> Mine<'a> {
 
     /// Whether the subject is in one of some groups.
     #[inline]
-    pub(super) fn has_any(
-        &mut self,
-        world: &World<'a>,
-        limits: Limits<'a>,
-        groups: impl Iterator<Item = Group> + Clone,
-    ) -> Result<bool, GiveUp> {
-        if groups.clone().next().is_none() {
+    pub(super) fn has_any(&mut self, world: &World<'a>, limits: Limits<'a>, groups: &[Group]) -> Result<bool, GiveUp> {
+        if groups.is_empty() {
             return Ok(false);
         }
         if !self.begun {
@@ -108,35 +102,27 @@ impl<'a> Mine<'a> {
             }
             self.begin(world, world.sight.record(world.asked.node));
         }
+        self.fetch_lists(world);
         if self.is_hard {
             return self.has_any_hard(world, limits, groups);
         }
-        if groups.clone().any(|group| self.direct.contains(&group) || self.is_listed(group)) {
-            return Ok(true);
-        }
-        while let Some(list) = self.climb(world) {
-            if groups.clone().any(|(node, relation)| holds(list, indexed(node, relation))) {
-                return Ok(true);
+        let mut has = false;
+        for group in groups {
+            has |= self.direct.iter().fold(false, |has, direct| has | (direct == group));
+            has |= self.lists.iter().fold(false, |has, list| has | holds(list, *group));
+            if group.0.0 >= world.nodes {
+                world.sight.missed(group.0);
             }
         }
-        if self.is_hard {
-            return self.has_any_hard(world, limits, groups);
-        }
-        groups.filter(|(node, _)| node.0 >= world.nodes).for_each(|(node, _)| world.sight.missed(node));
-        Ok(false)
-    }
-
-    #[inline]
-    fn is_listed(&self, (node, relation): Group) -> bool {
-        self.lists.iter().any(|list| holds(list, indexed(node, relation)))
+        Ok(has)
     }
 
     /// The same for hard ones.
     #[inline(never)]
-    fn has_any_hard(&mut self, world: &World<'a>, limits: Limits<'a>, groups: impl Iterator<Item = Group>) -> Result<bool, GiveUp> {
+    fn has_any_hard(&mut self, world: &World<'a>, limits: Limits<'a>, groups: &[Group]) -> Result<bool, GiveUp> {
         let (members, looks) = &mut **self.others.get_or_insert_with(|| Box::new((Members::default(), Looks::new(limits))));
         for group in groups {
-            match members.contains(world, looks, group) {
+            match members.contains(world, looks, *group) {
                 Ok(Member::Yes) => return Ok(true),
                 Ok(Member::No) => {}
                 Ok(Member::Unsure) | Err(_) => return Err(GiveUp),
@@ -157,8 +143,10 @@ impl<'a> Mine<'a> {
                 return classes.iter().try_for_each(|class| {
                     let is_plain = world.plans.rule(class.class).is_some_and(|rule| rule.plain);
                     changed::each(&changed, record, Direction::Backward, class.class, |object, standing| match standing {
-                        Standing::Plain if is_plain => self.direct.try_push((object, class.relation)).map_err(|_| GiveUp),
-                        Standing::Plain => Ok(()),
+                        Standing::Plain => {
+                            self.direct.push_if((object, class.relation), is_plain);
+                            Ok(())
+                        }
                         Standing::Qualified => Err(GiveUp),
                     })
                 });
@@ -167,13 +155,19 @@ impl<'a> Mine<'a> {
         let Some(record) = record else { return Ok(()) };
         for run in record.runs(Direction::Backward) {
             let Some(class) = classes.iter().find(|class| class.class == run.class) else { continue };
-            if run.qualified || run.ends.len() > self.direct.remaining_capacity() {
+            if run.qualified || run.ends.len() > FEW {
                 return Err(GiveUp);
             }
-            if world.plans.rule(run.class).is_some_and(|rule| rule.plain) {
-                self.direct.extend(run.ends.iter().map(|object| (NodeId(*object), class.relation)));
-            }
+            let is_plain = world.plans.rule(run.class).is_some_and(|rule| rule.plain);
+            run.ends.iter().for_each(|object| self.direct.push_if((NodeId(*object), class.relation), is_plain));
         }
         Ok(())
     }
+}
+
+/// Whether a sorted list holds a group.
+#[inline]
+fn holds(list: &[[u32; 2]], (node, relation): Group) -> bool {
+    let group = indexed(node, relation);
+    if list.len() <= FEW { list.iter().fold(false, |has, other| has | (*other == group)) } else { list.binary_search(&group).is_ok() }
 }
