@@ -17,6 +17,7 @@ mod retry;
 mod rows;
 mod tables;
 mod transaction;
+mod url;
 mod versions;
 
 use std::collections::BTreeSet;
@@ -34,6 +35,7 @@ pub(crate) use self::connect::Timing;
 use self::pool::{Lent, Pool};
 use self::retry::{Again, Attempts, Failed, RetryCounts, timed_out};
 use self::tables::PostgresTables;
+pub(crate) use self::url::DatabaseUrl;
 use super::batch::is_kept;
 use super::command::{Committed, RequestOutcome, WriteCommand, WriteError};
 use super::error::{CreateStoreError, DatastoreError};
@@ -70,7 +72,7 @@ impl PostgresStore {
     ///
     /// # Errors
     /// When it cannot be reached, is not durable, or lacks migrations; or a newer dhow wrote it.
-    pub(crate) async fn open(url: &str) -> Result<Self, DatastoreError> {
+    pub(crate) async fn open(url: &DatabaseUrl) -> Result<Self, DatastoreError> {
         Self::open_with(url, Timing::default()).await
     }
 
@@ -78,7 +80,7 @@ impl PostgresStore {
     ///
     /// # Errors
     /// As there.
-    pub(crate) async fn open_with(url: &str, timing: Timing) -> Result<Self, DatastoreError> {
+    pub(crate) async fn open_with(url: &DatabaseUrl, timing: Timing) -> Result<Self, DatastoreError> {
         let place = Place::parse(url, timing)?;
         let mut connection = place.connect().await?;
         migrate::check(&mut connection).await?;
@@ -94,11 +96,6 @@ impl PostgresStore {
             retries: RetryCounts::default(),
             place,
         })
-    }
-
-    /// Where it is, without user and password.
-    pub(crate) fn told(&self) -> String {
-        self.place.told()
     }
 
     /// Ends a call, so that nothing waits for a network that swallows packets.
@@ -233,6 +230,14 @@ impl PostgresStore {
         lent.give_back();
         Ok(head)
     }
+}
+
+/// Where a URL leads, without user and password, for people.
+///
+/// # Errors
+/// When it is none.
+pub(crate) fn told(url: &DatabaseUrl) -> Result<String, DatastoreError> {
+    Ok(Place::parse(url, Timing::default())?.told())
 }
 
 /// A statement that was put together, to be run once: it would push the hot ones out of the connection's cache.

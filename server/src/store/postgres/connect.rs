@@ -8,6 +8,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, Row};
 
 use super::super::error::DatastoreError;
+use super::DatabaseUrl;
 use super::retry::timed_out;
 
 /// How long things may take.
@@ -58,7 +59,8 @@ impl Place {
     ///
     /// # Errors
     /// When it is no such URL. The error does not repeat it: it may hold a password.
-    pub(super) fn parse(url: &str, timing: Timing) -> Result<Self, DatastoreError> {
+    pub(super) fn parse(url: &DatabaseUrl, timing: Timing) -> Result<Self, DatastoreError> {
+        let url = url.expose();
         let scheme = url.starts_with("postgres://") || url.starts_with("postgresql://");
         let options = PgConnectOptions::from_str(url).ok().filter(|_| scheme).ok_or(DatastoreError::Url)?;
         Ok(Self { options: options.application_name("dhow").disable_statement_logging(), timing })

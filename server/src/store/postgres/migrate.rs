@@ -9,6 +9,7 @@ use sqlx::migrate::{AppliedMigration, Migrate, MigrateError, Migration, Migrator
 use sqlx::{Connection, PgConnection};
 
 use super::super::error::DatastoreError;
+use super::DatabaseUrl;
 use super::connect::{Place, Timing};
 use super::retry::sqlstate;
 use super::transaction::assert_writable;
@@ -40,7 +41,7 @@ pub(crate) struct MigrationStatus {
 ///
 /// # Errors
 /// When the database cannot be read, or was migrated by another build.
-pub(crate) async fn status(url: &str) -> Result<Vec<MigrationStatus>, DatastoreError> {
+pub(crate) async fn status(url: &DatabaseUrl) -> Result<Vec<MigrationStatus>, DatastoreError> {
     let mut connection = Place::parse(url, Timing::default())?.connect().await?;
     let status = look(&mut connection).await;
     close(connection).await;
@@ -51,7 +52,7 @@ pub(crate) async fn status(url: &str) -> Result<Vec<MigrationStatus>, DatastoreE
 ///
 /// # Errors
 /// When the database fails, or was migrated by another build; nothing was changed then.
-pub(crate) async fn up(url: &str) -> Result<Vec<MigrationStatus>, DatastoreError> {
+pub(crate) async fn up(url: &DatabaseUrl) -> Result<Vec<MigrationStatus>, DatastoreError> {
     let mut connection = Place::parse(url, Timing::default())?.connect().await?;
     let applied = apply(&mut connection, &MIGRATIONS).await;
     close(connection).await;

@@ -9,7 +9,7 @@ use super::*;
 #[derive(Debug)]
 pub(super) struct Scratch {
     /// Where the schema is, with its name as search path.
-    pub(super) url: String,
+    pub(super) url: DatabaseUrl,
     name: String,
 }
 
@@ -24,7 +24,7 @@ impl Scratch {
             name
         });
         let parameters = if server.contains('?') { '&' } else { '?' };
-        let scratch = Self { url: format!("{server}{parameters}options=-c%20search_path%3D{name}"), name };
+        let scratch = Self { url: format!("{server}{parameters}options=-c%20search_path%3D{name}").into(), name };
         scratch.run(&format!("CREATE SCHEMA {}", scratch.name)).await;
         scratch
     }
@@ -49,7 +49,7 @@ impl Scratch {
 
     /// A connection past the store.
     pub(super) async fn connect(&self) -> PgConnection {
-        PgConnection::connect(&self.url).await.unwrap()
+        PgConnection::connect(self.url.expose()).await.unwrap()
     }
 
     /// Runs statements past the store.
