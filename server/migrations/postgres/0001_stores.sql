@@ -47,7 +47,8 @@ CREATE TABLE tuple (
     PRIMARY KEY (store, object_type, object_id, relation, subject_type, subject_id, subject_relation)
 );
 
-CREATE INDEX tuple_by_subject ON tuple (store, subject_type, subject_id, object_type);
+-- The whole key, too: Postgres may choose this index for a tuple whose whole key is given, and a subject may have millions of tuples.
+CREATE INDEX tuple_by_subject ON tuple (store, subject_type, subject_id, object_type, object_id, relation, subject_relation);
 
 -- How many tuples there are of each shape. `subject_shape` is '' for an object, '*' for a wildcard, else the userset's relation;
 -- `caveat` is '' for none; `expiration` is 0 or 1.

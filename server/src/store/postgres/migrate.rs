@@ -136,8 +136,8 @@ async fn make_lock(connection: &mut PgConnection) -> Result<(), DatastoreError> 
 }
 
 fn refused(source: MigrateError) -> DatastoreError {
-    match source {
-        MigrateError::Execute(source) => DatastoreError::sql("migrate")(source),
-        source => DatastoreError::Migrate { source: Arc::new(source) },
+    if let MigrateError::Execute(source) = source {
+        return DatastoreError::sql("migrate")(source);
     }
+    DatastoreError::Migrate { source: Arc::new(source) }
 }

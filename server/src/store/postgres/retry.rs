@@ -88,7 +88,7 @@ pub(super) fn again(error: &impl Failed) -> Option<Again> {
         | DatastoreError::Migrate { .. }
         | DatastoreError::Outdated { .. }
         | DatastoreError::Url
-        | DatastoreError::NotWritable { .. }
+        | DatastoreError::NotWritable
         | DatastoreError::Sql { .. }
         | DatastoreError::Corrupt { .. }
         | DatastoreError::CommitUnknown { .. }

@@ -110,16 +110,20 @@ async fn hot_statements_search_by_an_index() {
     ];
     for rows in [1, 30, 400] {
         let store = || one(&["7::BIGINT"]);
-        cases.push((tables::SELECT_IMAGES, [store(), keys(rows)].concat(), "tuple_pkey"));
-        cases.push((tables::DELETE_TUPLES, [store(), keys(rows)].concat(), "tuple_pkey"));
+        cases.push((tables::SELECT_IMAGES, [store(), keys(rows)].concat(), "tuple_"));
+        cases.push((tables::DELETE_TUPLES, [store(), keys(rows)].concat(), "tuple_"));
         let ids = array(rows, "BYTEA", |n| format!("\\x{n:032x}"));
         cases.push((tables::SELECT_REQUESTS, [store(), vec![ids]].concat(), "write_request_pkey"));
     }
     for (sql, values, index) in cases {
         let steps = plan(&mut connection, sql, &values).await;
         assert_searches(sql, &steps, index);
-        let steps = generic_plan(&mut connection, sql, &values).await;
-        assert_searches(sql, &steps, index);
+        let generic = generic_plan(&mut connection, sql, &values).await;
+        assert_searches(sql, &generic, index);
+        if index == "tuple_" {
+            // By the whole key, with whichever index: a subject, or an object, may have very many tuples.
+            assert!(!steps.contains("Filter:") && !generic.contains("Filter:"), "{sql}\n{steps}\n{generic}");
+        }
     }
 }
 
