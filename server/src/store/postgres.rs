@@ -138,7 +138,7 @@ impl PostgresStore {
             transaction::lock_head(&mut lent.connection, store).await
         });
         let outcome = match begun.await {
-            Ok(key) => heads::delete(&mut lent.connection, key).await.map(|()| true),
+            Ok(key) => heads::delete(&mut lent.connection, key, self.place.timing.load).await.map(|()| true),
             Err(DatastoreError::NoStore { .. }) => Ok(false),
             Err(error) => Err(error),
         };
@@ -189,7 +189,6 @@ impl PostgresStore {
         transaction::end(lent, outcome, |_| false).await
     }
 
-    /// Reads by single statements, and gives the connection back.
     async fn log_once(&self, store: StoreId, after: u64, limit: usize) -> Result<Vec<LogRecord>, DatastoreError> {
         let mut lent = self.reader().await?;
         let outcome = self.within("read the log", async {
@@ -208,6 +207,13 @@ impl PostgresStore {
         });
         let outcome = outcome.await;
         transaction::end(lent, outcome, |_| false).await
+    }
+
+    async fn begin_load(&self) -> Result<Lent<'_>, DatastoreError> {
+        let mut lent = self.loaders.take(&self.schemas).await?;
+        let begun = transaction::begin_reading(&mut lent.connection, self.place.timing.load.as_millis());
+        self.within("begin to read a store", begun).await?;
+        Ok(lent)
     }
 
     async fn find_once(&self, key: StoreKey<'_>) -> Result<Option<StoreInfo>, DatastoreError> {
@@ -293,18 +299,8 @@ impl Datastore for PostgresStore {
     }
 
     async fn load(&self, store: StoreId, sink: &mut dyn LoadSink) -> Result<(), DatastoreError> {
-        // Once: the sink has what came already. Whoever loads tries again with a new one.
-        let mut lent = self.loaders.take(&self.schemas).await?;
-        let begun = self.within("begin a transaction", async {
-            transaction::begin_reading(&mut lent.connection, self.place.timing.load.as_millis()).await
-        });
-        if let Err(error) = begun.await {
-            self.loaders.forget_idle();
-            drop(lent);
-            tracing::info!("a connection was lost while it was idle: {error}");
-            lent = self.loaders.take(&self.schemas).await?;
-            transaction::begin_reading(&mut lent.connection, self.place.timing.load.as_millis()).await?;
-        }
+        // The reading is not tried again, because the sink has what came already. Whoever loads tries again with a new one.
+        let mut lent = attempts!(self, loaders, "begin to read a store", self.begin_load())?;
         read::load(&mut lent.connection, store, self.place.timing.call, sink).await?;
         transaction::end(lent, Ok(()), |()| false).await
     }

@@ -1,5 +1,7 @@
 //! Stores and their heads.
 
+use std::time::Duration;
+
 use dhow_engine::digest::Digest;
 use dhow_engine::entry::{Chain, StoreId};
 use dhow_engine::time::Timestamp;
@@ -8,6 +10,7 @@ use sqlx::PgConnection;
 use super::super::error::{CreateStoreError, DatastoreError};
 use super::super::rows::{Reading, sql_number};
 use super::super::{Head, StoreInfo, StoreKey};
+use super::retry::timed_out;
 use super::transaction::assert_writable;
 
 /// A store's head, and its key in the other tables.
@@ -117,12 +120,15 @@ pub(super) async fn list(connection: &mut PgConnection) -> Result<Vec<StoreInfo>
     rows.iter().map(|row| Reading::of_store(row).store_info()).collect()
 }
 
-/// Removes a store with everything it has, in a transaction that has the lock of its head. As long as it takes.
-pub(super) async fn delete(connection: &mut PgConnection, key: i64) -> Result<(), DatastoreError> {
+/// Removes a store with everything it has, in a transaction that has the lock of its head, within a time.
+pub(super) async fn delete(connection: &mut PgConnection, key: i64, patience: Duration) -> Result<(), DatastoreError> {
     let failed = || DatastoreError::sql("remove a store");
-    sqlx::raw_sql("SET LOCAL statement_timeout = 0").execute(&mut *connection).await.map_err(failed())?;
-    for statement in DELETE_STORE {
-        sqlx::query(statement).bind(key).execute(&mut *connection).await.map_err(failed())?;
-    }
-    Ok(())
+    let deleting = tokio::time::timeout(patience, async {
+        sqlx::raw_sql("SET LOCAL statement_timeout = 0").execute(&mut *connection).await?;
+        for statement in DELETE_STORE {
+            sqlx::query(statement).bind(key).execute(&mut *connection).await?;
+        }
+        Ok(())
+    });
+    deleting.await.unwrap_or_else(|_| Err(timed_out())).map_err(failed())
 }

@@ -52,8 +52,12 @@ pub(super) async fn load(
     sink: &mut dyn LoadSink,
 ) -> Result<(), DatastoreError> {
     let failed = || DatastoreError::sql("read all tuples");
-    let (key, head) = read_head(connection, store).await?;
-    let schemas = schemas(connection, store, key).await?;
+    let first = tokio::time::timeout(patience, async {
+        let (key, head) = read_head(connection, store).await?;
+        let schemas = schemas(connection, store, key).await?;
+        Ok((key, head, schemas))
+    });
+    let (key, head, schemas) = first.await.unwrap_or_else(|_| Err(failed()(timed_out())))?;
     let newest = head.revision;
     sink.begin(head, schemas)?;
     let statement = format!("COPY ({}) TO STDOUT (FORMAT binary)", select_tuples(key));

@@ -11,6 +11,7 @@ mod failures;
 mod locks;
 mod lost;
 mod migrations;
+mod nodes;
 mod plans;
 mod proxy;
 mod scratch;

@@ -11,7 +11,7 @@ use sqlx::{PgConnection, Row};
 use super::super::error::DatastoreError;
 use super::connect::expect;
 use super::pool::Lent;
-use super::retry::{sqlstate, timed_out};
+use super::retry::{Failed, sqlstate, timed_out};
 
 /// Locks a head, and tells whether what is committed here will last: the server may have been replaced, or told other things, since the
 /// connection was opened.
@@ -80,7 +80,7 @@ fn writable(row: &sqlx::postgres::PgRow) -> Result<i64, DatastoreError> {
 ///
 /// # Errors
 /// The outcome's; [`DatastoreError::CommitUnknown`] when the commit was not answered.
-pub(super) async fn end<T, E: From<DatastoreError>>(
+pub(super) async fn end<T, E: From<DatastoreError> + Failed>(
     mut lent: Lent<'_>,
     outcome: Result<T, E>,
     changed: impl FnOnce(&T) -> bool,
@@ -93,6 +93,8 @@ pub(super) async fn end<T, E: From<DatastoreError>>(
             lent.give_back();
             Ok(value)
         }
+        // A call that was given up in the middle of a statement leaves a connection that nothing can be asked of.
+        Err(error) if matches!(error.datastore(), Some(DatastoreError::Lost { .. })) => Err(error),
         outcome => {
             // What does not roll back loses its connection, and with it the transaction.
             if let Ok(Ok(())) = tokio::time::timeout(call, roll_back(&mut lent.connection)).await {

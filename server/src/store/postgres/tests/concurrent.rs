@@ -11,7 +11,7 @@ async fn of_many_that_create_a_tuple_one_wins() {
     let there = elsewhere(&here, &scratch).await;
     for round in 0..6 {
         let write = |n: usize| {
-            let tenant = if n % 2 == 0 { here.clone() } else { there.clone() };
+            let tenant = if n.is_multiple_of(2) { here.clone() } else { there.clone() };
             let write = command(&format!("{round}-{n}"), [create(&format!("doc:{round}#viewer@user:ada"))]);
             tokio::spawn(async move { tenant.one(round, &write).await })
         };
@@ -54,7 +54,7 @@ async fn no_precondition_is_judged_by_an_old_state() {
     let there = elsewhere(&here, &scratch).await;
     here.write(0, [create(&counter(0))]).await.unwrap();
     let count = |task: u64| {
-        let tenant = if task % 2 == 0 { here.clone() } else { there.clone() };
+        let tenant = if task.is_multiple_of(2) { here.clone() } else { there.clone() };
         tokio::spawn(async move {
             let (mut at, mut done, mut refused) = (0, 0, 0_u64);
             while done < EACH {
@@ -109,7 +109,7 @@ async fn a_request_sent_to_two_servers_at_once_is_applied_once() {
     let there = elsewhere(&here, &scratch).await;
     let write = command("r", [touch("doc:1#viewer@user:ada"), create("doc:2#viewer@user:ada")]);
     let send = |n: usize| {
-        let (tenant, write) = (if n % 2 == 0 { here.clone() } else { there.clone() }, write.clone());
+        let (tenant, write) = (if n.is_multiple_of(2) { here.clone() } else { there.clone() }, write.clone());
         tokio::spawn(async move { tenant.one(1, &write).await.unwrap() })
     };
     let sending: Vec<_> = (0..8).map(send).collect();

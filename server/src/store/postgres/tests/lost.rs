@@ -1,5 +1,7 @@
 //! Connections that break: idle, half way, and at the commit.
 
+use std::time::Duration;
+
 use super::failures::committer;
 use super::proxy::{Cut, Proxy};
 use super::*;
@@ -107,6 +109,25 @@ async fn a_commit_that_arrives_late_is_waited_for() {
     let written = committer.write(write).await.unwrap();
     assert_eq!((written.written.revision, written.written.created, written.repeated), (2, 1, false));
     assert_eq!(direct.verify().await.revision(), 2);
+}
+
+/// Nobody is told that the connection is dead: this side gives up by its clock, the server by its own, which frees the head in time for
+/// the request to be looked up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_network_that_swallows_a_commit_holds_nobody_for_good() {
+    let (direct, scratch) = tenant().await;
+    let proxy = Proxy::start(&scratch).await;
+    let timing = Timing { call: Duration::from_millis(1_500), idle: Duration::from_millis(500), ..Timing::default() };
+    let database = Arc::new(PostgresStore::open_with(&proxy.url, timing).await.unwrap());
+    let tenant = Tenant { database, store: direct.store };
+    let (committer, _closing) = committer(&tenant);
+    proxy.cut(Cut::Swallow);
+    let write = command("r", [create("doc:1#viewer@user:ada")]);
+    let lost = committer.write(write.clone()).await.unwrap_err();
+    assert!(matches!(&lost, WriteError::Datastore(DatastoreError::Sql { doing: "commit a transaction", .. })), "{lost:?}");
+    assert!(direct.tuples().await.is_empty());
+    assert_eq!(committer.write(write).await.unwrap().written.revision, 2);
+    direct.verify().await;
 }
 
 /// A connection that tells whether somebody waits for the lock of this scratch's head.

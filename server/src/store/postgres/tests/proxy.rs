@@ -20,6 +20,8 @@ pub(super) enum Cut {
     BeforeCommit,
     /// It is delivered, its answer is not.
     AfterCommit,
+    /// It vanishes, and the connection stays: what a network does that swallows packets.
+    Swallow,
     /// The sender is cut off first; it is delivered once somebody waits for the head.
     LateCommit {
         /// Tells whether somebody does.
@@ -84,6 +86,12 @@ async fn carry(client: TcpStream, server: TcpStream, next: Arc<PlainMutex<Option
                 match cut {
                     None => to_server.write_all(sent).await.unwrap(),
                     Some(Cut::BeforeCommit) => return,
+                    Some(Cut::Swallow) => {
+                        // Both sides keep their ends until the sender gives up.
+                        while matches!(from_client.read(&mut there).await, Ok(1..)) {}
+                        // And nobody tells the server.
+                        return std::future::pending().await;
+                    }
                     Some(Cut::AfterCommit) => {
                         to_server.write_all(sent).await.unwrap();
                         // The answer is read, so that the commit is over, and dropped.
