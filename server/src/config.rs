@@ -2,7 +2,7 @@
 //!
 //! ```toml
 //! address = "127.0.0.1:7171"
-//! data = "dhow.db"
+//! data = "dhow.db"             # or: database = "postgres://…"
 //!
 //! [tls]
 //! certificate = "server.pem"
@@ -35,6 +35,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::identity::KeyRing;
 use crate::limits::Limits;
+use crate::store::postgres::DatabaseUrl;
 
 /// What a configuration file says; what it leaves open is `None`.
 #[derive(Debug, Default)]
@@ -43,6 +44,10 @@ pub(crate) struct File {
     pub(crate) address: Option<SocketAddr>,
     /// The data file.
     pub(crate) data: Option<PathBuf>,
+    /// The Postgres database, in place of a data file.
+    pub(crate) database: Option<DatabaseUrl>,
+    /// Whether to migrate it.
+    pub(crate) auto_migrate: bool,
     /// TLS, if set.
     pub(crate) tls: Option<TlsFiles>,
     /// The log's level and format.
@@ -98,6 +103,9 @@ pub(crate) enum LogFormat {
 struct Raw {
     address: Option<Spanned<String>>,
     data: Option<PathBuf>,
+    database: Option<Spanned<DatabaseUrl>>,
+    #[serde(default)]
+    auto_migrate: bool,
     tls: Option<TlsFiles>,
     #[serde(default)]
     log: Log,
@@ -126,7 +134,7 @@ struct RawLimits {
 }
 
 /// The keys of each table of the file.
-const TOP: &[&str] = &["address", "data", "foreign_tokens", "tls", "log", "limits", "keys"];
+const TOP: &[&str] = &["address", "data", "database", "auto_migrate", "foreign_tokens", "tls", "log", "limits", "keys"];
 const TLS: &[&str] = &["certificate", "key"];
 const LOG: &[&str] = &["level", "format"];
 const LIMITS: &[&str] = &[
@@ -184,6 +192,9 @@ pub(crate) enum Problem {
         /// What is there.
         text: String,
     },
+    /// Two places for the data.
+    #[error("`data` and `database` both say where the data is; leave one of them out")]
+    TwoPlaces,
     /// A limit of nothing.
     #[error("a limit must be at least 1")]
     ZeroLimit,
@@ -199,6 +210,7 @@ impl Problem {
             Self::UnknownKey { .. } => "DH-K002",
             Self::Address { .. } => "DH-K003",
             Self::ZeroLimit => "DH-K004",
+            Self::TwoPlaces => "DH-K006",
             Self::Key(problem) => problem.code(),
         }
     }
@@ -261,7 +273,12 @@ impl File {
         let address = raw.address.map(parse_address).transpose().map_err(place)?;
         let limits = raw.limits.apply().map_err(place)?;
         let keys = keys::ring(raw.keys).map_err(|(span, problem)| place((span, problem.into())))?;
-        Ok(Self { address, data: raw.data, tls: raw.tls, log: raw.log, limits, foreign_tokens: raw.foreign_tokens, keys })
+        let database = match (raw.database, &raw.data) {
+            (Some(database), Some(_)) => return Err(place((Some(database.span()), Problem::TwoPlaces))),
+            (database, _) => database.map(Spanned::into_inner),
+        };
+        let Raw { data, auto_migrate, tls, log, foreign_tokens, .. } = raw;
+        Ok(Self { address, data, database, auto_migrate, tls, log, limits, foreign_tokens, keys })
     }
 }
 
@@ -382,6 +399,11 @@ mod tests {
             ("\n[log]\n  colour = 1\n", "dhow.toml:3:3: unknown key `colour`", "DH-K002"),
             ("[[keys]]\nnames = 1\n", "dhow.toml:2:1: unknown key `names`; did you mean `name`?", "DH-K002"),
             ("[limits]\nheavy_requests = 0\n", "dhow.toml:2:18: a limit must be at least 1", "DH-K004"),
+            (
+                "data = \"a\"\ndatabase = \"postgres://u:secret@h/d\"\n",
+                "dhow.toml:2:12: `data` and `database` both say where the data is; leave one of them out",
+                "DH-K006",
+            ),
         ] {
             assert_eq!(wrong(text), (message.to_owned(), code));
         }

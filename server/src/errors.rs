@@ -246,6 +246,12 @@ fn told_datastore(error: &DatastoreError) -> Told {
         | DatastoreError::Setting { .. }
         | DatastoreError::Migrate { .. }
         | DatastoreError::Sql { .. }
+        | DatastoreError::Connect { .. }
+        | DatastoreError::Lost { .. }
+        | DatastoreError::Busy { .. }
+        | DatastoreError::NotWritable
+        | DatastoreError::Outdated { .. }
+        | DatastoreError::Url
         | DatastoreError::CommitUnknown { .. }
         | DatastoreError::Closed => Told::new(Code::Unavailable, code, help).retry(LATER),
         DatastoreError::Corrupt { .. } | DatastoreError::Damaged { .. } | DatastoreError::SetAside { .. } => {

@@ -12,6 +12,7 @@ mod errors;
 mod identity;
 mod keys;
 mod limits;
+mod migrate;
 mod node;
 mod serve;
 mod store;
@@ -37,6 +38,9 @@ enum Command {
     /// Make keys for the server's configuration file.
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Bring the tables of a Postgres database up to date.
+    #[command(subcommand)]
+    Migrate(migrate::Command),
     /// Print the page of limits and defaults.
     #[command(hide = true)]
     Limits,
@@ -48,6 +52,7 @@ fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve(arguments) => serve::main(arguments),
         Command::Keys(command) => keys::main(&command),
+        Command::Migrate(command) => migrate::main(command),
         Command::Limits => limits::main(),
         Command::Client(command) => cli::main(*command),
     }

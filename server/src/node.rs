@@ -139,12 +139,23 @@ impl Node {
         self.directory.filter(limit, wanted)
     }
 
+    /// Asks the database which stores there are, where others may make and remove them.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn refresh_stores(&self) -> Result<(), DatastoreError> {
+        if !self.datastore.is_sole_writer() {
+            self.directory.replace(self.datastore.list_stores().await?);
+        }
+        Ok(())
+    }
+
     /// Where a store's log ends, as the database has it; the store is not loaded for it.
     ///
     /// # Errors
     /// When there is no such store, or the database fails.
     pub(crate) async fn head(&self, store: StoreId) -> Result<(Head, Token), DatastoreError> {
-        let head = self.datastore.head(store).await?;
+        let head = self.datastore.head(store).await.inspect_err(|error| self.forget_gone(store, error))?;
         let token = Token::new(store, head.revision, &head.chain);
         Ok((head, token))
     }
@@ -185,6 +196,16 @@ impl Node {
             slot.close();
         }
         if was_there { Ok(()) } else { Err(DatastoreError::NoStore { store }) }
+    }
+
+    /// Forgets a store that the database does not know: another server may have removed it, and made another one of its name.
+    fn forget_gone(&self, store: StoreId, error: &DatastoreError) {
+        if let DatastoreError::NoStore { .. } = error {
+            self.directory.remove(store);
+            if let Some((_, slot)) = self.slots.remove(&store) {
+                slot.close();
+            }
+        }
     }
 
     /// Moves a store's clock forward, for tests of applications.

@@ -33,7 +33,7 @@ pub(crate) fn main(arguments: ServeArguments) -> ExitCode {
 }
 
 /// Why the server did not start, or ended, as the other commands tell it: `error[CODE]`, the whole chain of causes, help.
-fn told(error: &anyhow::Error) -> String {
+pub(crate) fn told(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain() {
         let cause = cause.to_string();

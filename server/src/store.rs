@@ -10,12 +10,19 @@ pub(crate) mod command;
 pub(crate) mod committer;
 mod decide;
 pub(crate) mod error;
+mod filter;
+pub(crate) mod postgres;
 mod prefix;
+mod rows;
 pub(crate) mod schema_command;
+mod schemas;
 pub(crate) mod sqlite;
+mod statement;
 mod store_name;
 #[cfg(test)]
 mod suite;
+mod tables;
+mod write;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

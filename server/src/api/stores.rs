@@ -53,6 +53,7 @@ impl Api {
         // The cursor is the last name: names are unique, and stores have no common history that a cursor could bind.
         let behind = |info: &StoreInfo| request.cursor.is_empty() || info.name > request.cursor;
         let opens = |info: &StoreInfo| caller.identity.scope.opens(&info.id.to_string(), &info.name);
+        self.node.refresh_stores().await?;
         let mut infos = self.node.stores(size + 1, |info| behind(info) && opens(info));
         let more = infos.len() > size;
         infos.truncate(size);

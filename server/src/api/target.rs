@@ -124,7 +124,7 @@ impl Api {
         let wanted = match (named, &identity.default_store, &identity.scope) {
             ("", Some(default), _) => default.as_str(),
             ("", None, Scope::Only(stores)) if stores.len() == 1 => stores.first().map_or("", String::as_str),
-            ("", None, Scope::Only(_) | Scope::All) => return self.only_store(identity),
+            ("", None, Scope::Only(_) | Scope::All) => return self.only_store(identity).await,
             (named, _, _) => named,
         };
         self.prepare_test_store(identity, wanted).await?;
@@ -143,8 +143,13 @@ impl Api {
         Ok(info)
     }
 
-    fn only_store(&self, identity: &Identity) -> Result<StoreInfo, ApiError> {
+    async fn only_store(&self, identity: &Identity) -> Result<StoreInfo, ApiError> {
         let mut open = self.visible_stores(identity, 2);
+        if open.is_empty() {
+            // Another server may have made it.
+            self.node.refresh_stores().await?;
+            open = self.visible_stores(identity, 2);
+        }
         match (open.pop(), open.is_empty()) {
             (Some(only), true) => Ok(only),
             (Some(_), false) => Err(TargetError::Several.into()),

@@ -67,6 +67,12 @@ fn databases() -> Vec<Row<DatastoreError>> {
         (DatastoreError::NoStore { store }, Code::NotFound, "DH-D009", Some("store")),
         (DatastoreError::Damaged { doing: "read", source: broken() }, Code::DataLoss, "DH-D012", None),
         (DatastoreError::NotOurs { path: path() }, Code::Unavailable, "DH-D013", None),
+        (DatastoreError::Connect { place: "db:5432/dhow".into(), source: broken() }, Code::Unavailable, "DH-D014", None),
+        (DatastoreError::Lost { doing: "read", source: broken() }, Code::Unavailable, "DH-D015", None),
+        (DatastoreError::Busy { doing: "write", source: broken() }, Code::Unavailable, "DH-D016", None),
+        (DatastoreError::NotWritable, Code::Unavailable, "DH-D017", None),
+        (DatastoreError::Outdated { missing: 1, first: 2 }, Code::Unavailable, "DH-D018", None),
+        (DatastoreError::Url, Code::Unavailable, "DH-D019", None),
         (DatastoreError::SetAside { store, problem: "p".into() }, Code::DataLoss, "DH-D010", None),
     ]
 }

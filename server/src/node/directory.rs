@@ -34,6 +34,13 @@ impl Directory {
         Self { names: RwLock::new(names) }
     }
 
+    /// Takes what the database has, in place of what was known.
+    pub(super) fn replace(&self, stores: Vec<StoreInfo>) {
+        let mut names = Names::default();
+        stores.into_iter().for_each(|info| names.add(info));
+        *self.names.write().unwrap_or_else(PoisonError::into_inner) = names;
+    }
+
     pub(super) fn find(&self, key: &StoreKey<'_>) -> Option<StoreInfo> {
         let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
         match key {

@@ -34,13 +34,17 @@ impl Node {
         consistency: &Consistency,
         allowed: Option<Duration>,
     ) -> Result<ReadPoint, ReadError> {
-        match allowed {
+        let read = match allowed {
             None => self.read(store, consistency).await,
             Some(allowed) => {
                 let read = tokio::time::timeout(allowed, self.read(store, consistency));
                 read.await.unwrap_or(Err(ReadError::Deadline { allowed }))
             }
+        };
+        if let Err(ReadError::Datastore(error)) = &read {
+            self.forget_gone(store, error);
         }
+        read
     }
 
     async fn read(&self, store: StoreId, consistency: &Consistency) -> Result<ReadPoint, ReadError> {

@@ -50,7 +50,11 @@ impl Node {
             let hosted = self.host(store).await.map_err(WriteError::Datastore)?;
             hosted.committer().write(command).await
         };
-        let committed = within(allowed, write, late).await?;
+        let committed = within(allowed, write, late).await.inspect_err(|error| {
+            if let WriteError::Datastore(error) = error {
+                self.forget_gone(store, error);
+            }
+        })?;
         let written = committed.written;
         Ok(WriteOutcome {
             token: Token::new(store, written.revision, &written.chain),

@@ -8,6 +8,7 @@ use super::options::{Data, OptionsError, Refusal, ServeOptions};
 use super::{DEFAULT_ADDRESS, DEFAULT_DATA};
 use crate::api::door::Access;
 use crate::config::{self, LogFormat, TlsFiles};
+use crate::store::postgres::DatabaseUrl;
 
 /// The options of `dhow serve`.
 #[derive(Debug, Default, clap::Args)]
@@ -21,6 +22,12 @@ pub(crate) struct ServeArguments {
     /// Keep the data in this SQLite file, which is made if it is not there [default: dhow.db].
     #[arg(long, env = "DHOW_DATA", value_name = "FILE", conflicts_with = "ephemeral")]
     pub(crate) data: Option<PathBuf>,
+    /// Keep the data in this Postgres database, which several servers may share: postgres://USER:PASSWORD@HOST:PORT/DATABASE.
+    #[arg(long, env = "DHOW_DATABASE", hide_env_values = true, value_name = "URL", conflicts_with_all = ["data", "ephemeral"])]
+    pub(crate) database: Option<String>,
+    /// Bring the Postgres database's tables to this build's form first (`dhow migrate up` does it by hand).
+    #[arg(long, env = "DHOW_AUTO_MIGRATE")]
+    pub(crate) auto_migrate: bool,
     /// The TLS certificate chain, PEM.
     #[arg(long, env = "DHOW_TLS_CERTIFICATE", value_name = "FILE", requires = "tls_key")]
     pub(crate) tls_certificate: Option<PathBuf>,
@@ -77,11 +84,12 @@ impl ServeArguments {
         } else {
             Access::Keys(file.keys)
         };
-        let data = match (self.ephemeral, self.data.or(file.data)) {
-            (true, _) => Data::Memory,
-            (false, Some(path)) => Data::File(path),
-            (false, None) => Data::File(PathBuf::from(DEFAULT_DATA)),
-        };
+        let auto_migrate = self.auto_migrate || file.auto_migrate;
+        let postgres = |url| Data::Postgres { url, auto_migrate };
+        // Whichever the command line names wins over both of the file.
+        let named = self.database.map(DatabaseUrl::from).map(postgres).or(self.data.map(Data::File));
+        let in_file = file.database.map(postgres).or(file.data.map(Data::File));
+        let data = if self.ephemeral { Data::Memory } else { named.or(in_file).unwrap_or_else(|| Data::File(PathBuf::from(DEFAULT_DATA))) };
         let log = LogOptions {
             filter: self.log.or(file.log.level).unwrap_or_else(|| "info".to_owned()),
             format: self.log_format.or(file.log.format).unwrap_or(LogFormat::Text),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::api::door::Access;
 use crate::config::{self, ForeignTokens, TlsFiles};
 use crate::limits::Limits;
+use crate::store::postgres::DatabaseUrl;
 
 /// Everything that a server is built from.
 #[derive(Debug)]
@@ -33,6 +34,13 @@ pub(crate) struct ServeOptions {
 pub(crate) enum Data {
     /// In this SQLite file.
     File(PathBuf),
+    /// In this Postgres database.
+    Postgres {
+        /// Where it is.
+        url: DatabaseUrl,
+        /// Whether migrations that are missing are applied first, instead of being a reason to refuse it.
+        auto_migrate: bool,
+    },
     /// In memory; gone with the process.
     Memory,
 }

@@ -22,6 +22,7 @@ use crate::api::test_stores::TestStores;
 use crate::clock::{Clock, SteadyClock, SystemClock};
 use crate::limits::{self, Limits};
 use crate::node::Node;
+use crate::store::postgres::{self, PostgresStore, migrate};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Datastore, DatastoreError};
 use crate::tls::{self, TlsError};
@@ -115,12 +116,20 @@ pub(crate) async fn run(options: ServeOptions) -> Result<RunningServer, ServeErr
     let address = listener.local_addr().map_err(failed)?;
     let datastore: Arc<dyn Datastore> = match &options.data {
         Data::File(path) => Arc::new(SqliteStore::open(path).await?),
+        Data::Postgres { url, auto_migrate } => {
+            if *auto_migrate {
+                for migration in migrate::up(url).await? {
+                    tracing::info!(version = migration.version, "the database was migrated: {}", migration.description);
+                }
+            }
+            Arc::new(PostgresStore::open(url).await?)
+        }
         Data::Memory => Arc::new(SqliteStore::in_memory().await?),
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let steady = SteadyClock::new(Arc::clone(&clock), options.limits.max_clock_skew);
     let node = Node::open(datastore, steady, &options.limits, options.foreign_tokens).await?;
-    let greeting = greeting(&options, address);
+    let greeting = greeting(&options, address)?;
     let (stop, stopping) = watch::channel(false);
     let test_stores = test_stores(&options)?;
     let api = Api::new(Arc::clone(&node), Arc::clone(&clock), options.limits, stopping.clone(), test_stores);
@@ -188,9 +197,10 @@ fn add_reflection(routes: Routes) -> Result<Routes, ServeError> {
 }
 
 /// One sentence that says what was started.
-fn greeting(options: &ServeOptions, address: SocketAddr) -> String {
+fn greeting(options: &ServeOptions, address: SocketAddr) -> Result<String, DatastoreError> {
     let data = match &options.data {
         Data::File(path) => format!("data in {}", path.display()),
+        Data::Postgres { url, .. } => format!("data in Postgres at {}", postgres::told(url)?),
         Data::Memory => "everything in memory".to_owned(),
     };
     let access = match &options.access {
@@ -199,7 +209,7 @@ fn greeting(options: &ServeOptions, address: SocketAddr) -> String {
         Access::Ephemeral => "test mode: a fresh store for each bearer token",
     };
     let encryption = if options.tls.is_some() { "TLS" } else { "no TLS" };
-    format!("dhow {} listens on {address} ({encryption}; {access}), {data}", env!("CARGO_PKG_VERSION"))
+    Ok(format!("dhow {} listens on {address} ({encryption}; {access}), {data}", env!("CARGO_PKG_VERSION")))
 }
 
 impl RunningServer {

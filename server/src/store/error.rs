@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use dhow_engine::entry::StoreId;
+use sqlx::postgres::PgDatabaseError;
 
 /// The database failed, or holds what dhow did not write. Cheap to clone: many callers may wait for one statement.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -41,6 +42,36 @@ pub(crate) enum DatastoreError {
         #[source]
         source: Arc<sqlx::Error>,
     },
+    /// No connection to the database.
+    #[error("the database at {place} cannot be reached")]
+    Connect {
+        place: String,
+        #[source]
+        source: Arc<sqlx::Error>,
+    },
+    /// The connection broke in the middle, before anything was committed.
+    #[error("the connection to the database was lost while it was asked to {doing}")]
+    Lost {
+        doing: &'static str,
+        #[source]
+        source: Arc<sqlx::Error>,
+    },
+    /// Others were in the way for too long.
+    #[error("the database was too busy when it was asked to {doing}")]
+    Busy {
+        doing: &'static str,
+        #[source]
+        source: Arc<sqlx::Error>,
+    },
+    /// The server would not keep what is written: it is a standby, or was told to take no writes.
+    #[error("the database takes no writes: it is a standby, or was set to read only")]
+    NotWritable,
+    /// The tables are of an older build.
+    #[error("the database lacks {missing} migrations of this dhow, the first of them is {first}")]
+    Outdated { missing: usize, first: i64 },
+    /// The database's URL is none.
+    #[error("the database's URL cannot be read")]
+    Url,
     /// A row cannot be read back.
     #[error("table `{table}` has a row of store {store} that dhow did not write: {problem}")]
     Corrupt { table: &'static str, store: StoreId, problem: String },
@@ -88,6 +119,12 @@ impl DatastoreError {
             Self::Closed => "DH-D011",
             Self::Damaged { .. } => "DH-D012",
             Self::NotOurs { .. } => "DH-D013",
+            Self::Connect { .. } => "DH-D014",
+            Self::Lost { .. } => "DH-D015",
+            Self::Busy { .. } => "DH-D016",
+            Self::NotWritable => "DH-D017",
+            Self::Outdated { .. } => "DH-D018",
+            Self::Url => "DH-D019",
         }
     }
 
@@ -97,7 +134,9 @@ impl DatastoreError {
             Self::Open { .. } => "check that the folder exists, that this user may write there and that the file is an SQLite database",
             Self::File { .. } => "check that the folder exists and that this user may write there",
             Self::InUse { .. } => "stop the other process, or give this one another file",
-            Self::Setting { .. } => "put the database on a local file system that supports write-ahead logging",
+            Self::Setting { .. } => {
+                "a file belongs on a local file system that supports write-ahead logging; Postgres needs fsync and synchronous_commit on, and UTF-8"
+            }
             Self::Migrate { .. } => "use a dhow at least as new as the one that wrote this database, and a database that nothing else uses",
             Self::Sql { .. } => "look at the cause, try again, and check the disk",
             Self::Corrupt { .. } => "restore the database from a backup, and report this",
@@ -107,23 +146,77 @@ impl DatastoreError {
             Self::Closed => "connect again",
             Self::Damaged { .. } => "restore the database from a backup, and look at the disk",
             Self::NotOurs { .. } => "name another file; dhow makes its own",
+            Self::Connect { .. } => "check its address, that it runs, and that user and password are right; then try again",
+            Self::Lost { .. } => "try again; a write under the same request id",
+            Self::Busy { .. } => "try again; if it goes on, look for a transaction that is held open",
+            Self::NotWritable => "connect to the primary, and try again",
+            Self::Outdated { .. } => "run `dhow migrate up --database URL`, or start with --auto-migrate",
+            Self::Url => "write postgres://USER:PASSWORD@HOST:PORT/DATABASE, with special characters of the password as %XX",
         }
     }
 
     /// A failed statement.
     pub(crate) fn sql(doing: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
         move |source| {
-            let damaged = is_damage(&source);
+            let kind = Kind::of(&source);
             let source = Arc::new(source);
-            if damaged { Self::Damaged { doing, source } } else { Self::Sql { doing, source } }
+            match kind {
+                Kind::Damage => Self::Damaged { doing, source },
+                Kind::Lost => Self::Lost { doing, source },
+                Kind::Busy => Self::Busy { doing, source },
+                Kind::ReadOnly => Self::NotWritable,
+                Kind::Other => Self::Sql { doing, source },
+            }
         }
     }
 }
 
-/// Whether SQLite found its file malformed: `SQLITE_CORRUPT` or `SQLITE_NOTADB`, the low byte of the extended code.
-fn is_damage(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
-    matches!(code.map(|code| code & 0xff), Some(11 | 26))
+/// What a failed statement means for whoever asked for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// The database found its own files malformed.
+    Damage,
+    /// There is no connection any more.
+    Lost,
+    /// Others were in the way.
+    Busy,
+    /// The server takes no writes.
+    ReadOnly,
+    /// Whatever else.
+    Other,
+}
+
+impl Kind {
+    fn of(error: &sqlx::Error) -> Self {
+        if let sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) = error {
+            return Self::Lost;
+        }
+        let Some(database) = error.as_database_error() else { return Self::Other };
+        let code = database.code().unwrap_or_default();
+        if database.try_downcast_ref::<PgDatabaseError>().is_some() { Self::of_postgres(&code) } else { Self::of_sqlite(&code) }
+    }
+
+    /// By the SQLSTATE.
+    fn of_postgres(code: &str) -> Self {
+        match code {
+            // A serialization failure, a deadlock, a lock that was not to be had, a statement that took too long.
+            "40001" | "40P01" | "55P03" | "57014" => Self::Busy,
+            // The server shuts down, crashed, starts, ended a session that was silent, or has no room for one.
+            "57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "53300" => Self::Lost,
+            "25006" => Self::ReadOnly,
+            "XX001" | "XX002" => Self::Damage,
+            code if code.starts_with("08") => Self::Lost,
+            _ => Self::Other,
+        }
+    }
+
+    /// By the extended result code: the low byte of `SQLITE_CORRUPT` and `SQLITE_NOTADB`.
+    fn of_sqlite(code: &str) -> Self {
+        match code.parse::<u32>().map(|code| code & 0xff) {
+            Ok(11 | 26) => Self::Damage,
+            Ok(_) | Err(_) => Self::Other,
+        }
+    }
 }
 
 /// A store cannot be made.

@@ -7,15 +7,13 @@
 //! Cost of a write: a handful of statements, whatever number of commands a batch has, one log row each, and one wait for the disk.
 
 mod connect;
-mod filter;
 mod heads;
 mod read;
 mod readers;
 mod revisions;
 mod rows;
-mod schemas;
 mod tables;
-mod write;
+mod versions;
 mod writer;
 
 use std::collections::BTreeSet;
@@ -24,22 +22,23 @@ use std::path::Path;
 use std::sync::{Mutex as PlainMutex, PoisonError};
 
 use async_trait::async_trait;
-use dhow_engine::entry::{SchemaSource, StoreId};
+use dhow_engine::entry::StoreId;
 use dhow_engine::time::Timestamp;
-use dhow_schema::{Compilation, CompileError};
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::Mutex;
 
 use self::connect::Place;
 use self::readers::{Reader, Readers};
-use self::schemas::SchemaCache;
-use self::tables::Tables;
+use self::tables::SqliteTables;
 use self::writer::{Writer, end};
 use super::batch::is_kept;
 use super::command::{Committed, RequestOutcome, WriteCommand, WriteError};
 use super::error::{CreateStoreError, DatastoreError};
 use super::schema_command::{SchemaCommand, SchemaCommitted, SchemaWriteError};
+use super::schemas::{self, SchemaCache};
 use super::store_name::check_store_name;
+use super::tables::Tables;
+use super::write;
 use super::{Datastore, Head, LoadSink, LogLabel, LogRecord, StoreInfo, StoreKey};
 
 /// A database of stores in SQLite.
@@ -91,12 +90,6 @@ impl SqliteStore {
             None => Ok(Reader::Only(self.writer.lock().await)),
         }
     }
-}
-
-/// Compiles a schema on a thread for such work: the largest take some hundred milliseconds, and checks must not wait for them.
-async fn compile(source: SchemaSource) -> Result<Compilation, DatastoreError> {
-    // It fails when the server is stopping, or by a panic, which the log has told of.
-    tokio::task::spawn_blocking(move || source.compile()).await.map_err(|_| DatastoreError::Closed)
 }
 
 /// Closes a connection. What is committed is on disk already; closing only tidies up.
@@ -164,7 +157,7 @@ impl Datastore for SqliteStore {
         let mut reader = self.reader().await?;
         let mut transaction = reader.begin().await?;
         let (key, _) = heads::read_head(&mut transaction, store).await?;
-        let outcome = Tables { connection: &mut transaction, store, key }.requests([request_id]).await?.remove(request_id);
+        let outcome = SqliteTables { connection: &mut transaction, store, key }.requests(&[request_id]).await?.remove(request_id);
         Ok(outcome.filter(|outcome| is_kept(outcome.time, now)))
     }
 
@@ -176,19 +169,26 @@ impl Datastore for SqliteStore {
     ) -> Result<Vec<Result<Committed, WriteError>>, DatastoreError> {
         let mut writer = self.writer.lock().await;
         let mut transaction = writer.begin().await?;
-        let outcome = write::write(&mut transaction, &self.schemas, store, now, batch).await;
+        let outcome = async {
+            let (key, head) = heads::read_head(&mut transaction, store).await?;
+            let mut tables = SqliteTables { connection: &mut transaction, store, key };
+            write::write(&mut tables, head, &self.schemas, now, batch).await
+        };
+        let outcome = outcome.await;
         let ended = end(transaction, outcome).await;
-        writer.settle(ended).await
+        Ok(writer.settle(ended).await?.commands)
     }
 
     async fn write_schema(&self, store: StoreId, now: Timestamp, command: &SchemaCommand) -> Result<SchemaCommitted, SchemaWriteError> {
-        let Compilation { schema, diagnostics, .. } = compile(command.source.clone()).await?;
-        let Some(next) = schema else {
-            return Err(SchemaWriteError::Wrong { problem: CompileError { diagnostics }.to_string() });
-        };
+        let next = schemas::compiled(&command.source).await?;
         let mut writer = self.writer.lock().await;
         let mut transaction = writer.begin().await?;
-        let outcome = schemas::write(&mut transaction, &self.schemas, store, now, command, &next).await;
+        let outcome = async {
+            let (key, head) = heads::read_head(&mut transaction, store).await?;
+            let mut tables = SqliteTables { connection: &mut transaction, store, key };
+            schemas::write(&mut tables, head, &self.schemas, now, command, &next).await
+        };
+        let outcome = outcome.await;
         let ended = end(transaction, outcome).await;
         writer.settle(ended).await
     }

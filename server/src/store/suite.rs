@@ -1,7 +1,9 @@
 //! What every database must do, as tests over the trait: each database runs all of them.
 
 mod batches;
+mod corrupt;
 mod generated;
+mod moments;
 mod preconditions;
 mod requests;
 mod schemas;
@@ -10,7 +12,9 @@ mod support;
 mod writes;
 
 pub(super) use batches::*;
+pub(super) use corrupt::*;
 pub(super) use generated::*;
+pub(super) use moments::*;
 pub(super) use preconditions::*;
 pub(super) use requests::*;
 pub(super) use schemas::*;
@@ -50,6 +54,8 @@ macro_rules! datastore_suite {
             a_schema_write_is_refused_with_its_reason
             orphans_are_found_by_shape_and_by_context
             random_histories_fold_to_what_the_tables_hold
+            a_write_that_is_dropped_leaves_a_whole_or_nothing
+            readers_see_one_moment_while_others_write
         }
     };
     ($open:path: $($law:ident)*) => {

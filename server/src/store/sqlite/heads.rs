@@ -6,8 +6,8 @@ use dhow_engine::time::Timestamp;
 use sqlx::{Row, SqliteConnection};
 
 use super::super::error::{CreateStoreError, DatastoreError};
+use super::super::rows::{Reading, sql_number};
 use super::super::{Head, StoreInfo, StoreKey};
-use super::rows::{Reading, sql_number};
 
 /// A store's key in the other tables, and its head.
 pub(super) const SELECT_HEAD: &str = "

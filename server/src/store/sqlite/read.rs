@@ -7,9 +7,9 @@ use futures_util::TryStreamExt;
 use sqlx::SqliteConnection;
 
 use super::super::error::DatastoreError;
+use super::super::rows::{Reading, sql_number};
 use super::super::{LoadSink, LogLabel, LogRecord, SchemaRecord};
 use super::heads::read_head;
-use super::rows::{Reading, sql_number};
 use super::tables::array;
 
 /// Tuples that a sink gets at once.

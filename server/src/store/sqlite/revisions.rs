@@ -5,9 +5,9 @@ use futures_util::TryStreamExt;
 use sqlx::{Connection, Row, SqliteConnection};
 
 use super::super::error::DatastoreError;
+use super::super::rows::{Reading, sql_number};
 use super::heads::read_head;
 use super::read::LOG_BYTES;
-use super::rows::{Reading, sql_number};
 use super::tables::{array, key_json};
 
 /// Entries that are read at once.

@@ -2,19 +2,30 @@
 //! prepared once. Bytes are written in hexadecimal there.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use async_trait::async_trait;
 use dhow_engine::entry::StoreId;
+use dhow_engine::filter::TupleFilter;
 use dhow_engine::state::Shape;
+use dhow_engine::time::Timestamp;
 use dhow_engine::tuple::{Tuple, TupleKey};
+use dhow_engine::validate::ContextOrphans;
 use dhow_schema::ir::SubjectShape;
 use serde_json::{Value, json};
-use sqlx::SqliteConnection;
+use sqlx::query::Query;
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{AssertSqlSafe, Sqlite, SqliteConnection};
 
 use super::super::batch::Unsaved;
 use super::super::command::RequestOutcome;
 use super::super::error::DatastoreError;
-use super::super::{LogRecord, StoredTuple};
-use super::rows::{Reading, sql_number};
+use super::super::filter::{Dialect, matching};
+use super::super::rows::{Reading, sql_number};
+use super::super::statement::{Bound, Statement};
+use super::super::tables::Tables;
+use super::super::{Head, LogRecord, SchemaRecord, StoredTuple};
+use super::{heads, versions};
 
 /// Rows of one statement: bounds the JSON text.
 const ROWS: usize = 1_000;
@@ -76,17 +87,21 @@ pub(super) const PURGE_REQUESTS: &str = "
 const INSERT_LOG: &str = "INSERT INTO log (store, revision, chain, entry) VALUES (?1, ?2, ?3, ?4)";
 
 /// A store's row in the other tables, and the transaction that is under way there.
-pub(super) struct Tables<'c> {
+pub(super) struct SqliteTables<'c> {
     pub(super) connection: &'c mut SqliteConnection,
     pub(super) store: StoreId,
     /// `store.key`.
     pub(super) key: i64,
 }
 
-impl Tables<'_> {
-    /// What is stored under these keys.
-    pub(super) async fn images<'k>(&mut self, keys: impl IntoIterator<Item = &'k TupleKey>) -> Result<Vec<Tuple>, DatastoreError> {
-        let keys: Vec<Value> = keys.into_iter().map(key_json).collect();
+#[async_trait]
+impl Tables for SqliteTables<'_> {
+    fn store(&self) -> StoreId {
+        self.store
+    }
+
+    async fn images(&mut self, keys: &[&TupleKey]) -> Result<Vec<Tuple>, DatastoreError> {
+        let keys: Vec<Value> = keys.iter().map(|key| key_json(key)).collect();
         let mut images = Vec::new();
         for rows in keys.chunks(ROWS) {
             let query = sqlx::query(SELECT_IMAGES).bind(self.key).bind(array(rows));
@@ -98,12 +113,8 @@ impl Tables<'_> {
         Ok(images)
     }
 
-    /// What is recorded under these request ids, however old.
-    pub(super) async fn requests<'i>(
-        &mut self,
-        ids: impl IntoIterator<Item = &'i str>,
-    ) -> Result<BTreeMap<String, RequestOutcome>, DatastoreError> {
-        let ids: Vec<Value> = ids.into_iter().map(|id| Value::String(hex(id.as_bytes()))).collect();
+    async fn requests(&mut self, ids: &[&str]) -> Result<BTreeMap<String, RequestOutcome>, DatastoreError> {
+        let ids: Vec<Value> = ids.iter().map(|id| Value::String(hex(id.as_bytes()))).collect();
         let mut outcomes = BTreeMap::new();
         for rows in ids.chunks(ROWS) {
             let query = sqlx::query(SELECT_REQUESTS).bind(self.key).bind(array(rows));
@@ -115,8 +126,13 @@ impl Tables<'_> {
         Ok(outcomes)
     }
 
-    /// Writes everything that a batch has not saved, but its head.
-    pub(super) async fn save(&mut self, unsaved: Unsaved) -> Result<(), DatastoreError> {
+    async fn find(&mut self, filter: &TupleFilter, time: Timestamp) -> Result<Option<TupleKey>, DatastoreError> {
+        let query = query(matching(Dialect::Sqlite, self.key, filter, time));
+        let row = query.fetch_optional(&mut *self.connection).await.map_err(DatastoreError::sql("look for a tuple"))?;
+        row.map(|row| Reading { row: &row, table: "tuple", store: self.store }.key()).transpose()
+    }
+
+    async fn save(&mut self, unsaved: Unsaved) -> Result<(), DatastoreError> {
         let Unsaved { tuples, shapes, log, requests } = unsaved;
         let gone = tuples.iter().filter(|(_, tuple)| tuple.is_none()).map(|(key, _)| key_json(key)).collect();
         self.write_rows("remove tuples", DELETE_TUPLES, gone).await?;
@@ -130,6 +146,38 @@ impl Tables<'_> {
         self.write_rows("record request ids", UPSERT_REQUESTS, requests).await
     }
 
+    async fn write_head(&mut self, head: &Head) -> Result<(), DatastoreError> {
+        heads::write_head(self.connection, self.key, head).await
+    }
+
+    async fn purge_requests(&mut self, horizon: Timestamp, most: usize) -> Result<(), DatastoreError> {
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let query = sqlx::query(PURGE_REQUESTS).bind(self.key).bind(horizon.microseconds()).bind(most);
+        query.execute(&mut *self.connection).await.map(|_| ()).map_err(DatastoreError::sql("remove old request ids"))
+    }
+
+    async fn schema(&mut self, version: u64) -> Result<Option<SchemaRecord>, DatastoreError> {
+        versions::read(self, version).await
+    }
+
+    async fn insert_schema(&mut self, record: &SchemaRecord) -> Result<(), DatastoreError> {
+        versions::insert(self, record).await
+    }
+
+    async fn shapes(&mut self) -> Result<BTreeMap<Shape, u64>, DatastoreError> {
+        versions::shapes(self).await
+    }
+
+    async fn example(&mut self, shape: &Shape) -> Result<Option<Arc<Tuple>>, DatastoreError> {
+        versions::example(self, shape).await
+    }
+
+    async fn show(&mut self, shape: &Shape, to: &mut ContextOrphans<'_>) -> Result<(), DatastoreError> {
+        versions::show(self, shape, to).await
+    }
+}
+
+impl SqliteTables<'_> {
     async fn count(&mut self, shapes: &BTreeMap<Shape, i64>) -> Result<(), DatastoreError> {
         let more = shapes.iter().filter(|(_, by)| **by > 0).map(|(shape, by)| shape_json(shape, *by)).collect();
         self.write_rows("count tuples", ADD_SHAPES, more).await?;
@@ -159,13 +207,18 @@ impl Tables<'_> {
     }
 }
 
+/// A statement that was put together, to be run once: it would push the hot ones out of the connection's cache.
+pub(super) fn query(statement: Statement) -> Query<'static, Sqlite, SqliteArguments> {
+    let Statement { text, bound } = statement;
+    let query = sqlx::query(AssertSqlSafe(text)).persistent(false);
+    bound.into_iter().fold(query, |query, value| match value {
+        Bound::Integer(number) => query.bind(number),
+        Bound::Text(text) => query.bind(text),
+    })
+}
+
 /// Writes one row of the log.
-pub(super) async fn insert_log(
-    connection: &mut SqliteConnection,
-    key: i64,
-    record: &LogRecord,
-    encoded: Vec<u8>,
-) -> Result<(), DatastoreError> {
+async fn insert_log(connection: &mut SqliteConnection, key: i64, record: &LogRecord, encoded: Vec<u8>) -> Result<(), DatastoreError> {
     let query = sqlx::query(INSERT_LOG).bind(key).bind(sql_number(record.entry.revision)).bind(record.chain.0.to_vec()).bind(encoded);
     query.execute(connection).await.map(|_| ()).map_err(DatastoreError::sql("write the log"))
 }

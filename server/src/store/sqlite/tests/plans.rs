@@ -1,8 +1,9 @@
 use dhow_engine::filter::{IdMatch, SubjectRelationMatch, TupleFilter};
 use dhow_engine::state::Shape;
 
+use super::super::super::filter::{self, Dialect};
 use super::super::super::suite::tuple;
-use super::super::{filter, heads, read, revisions, schemas, tables};
+use super::super::{heads, read, revisions, tables};
 use super::*;
 
 /// The steps that SQLite takes for a statement.
@@ -104,7 +105,7 @@ async fn filters_search_by_the_fields_that_they_name() {
             "INDEX tuple_by_subject (store=? AND subject_type=?)",
         ),
     ] {
-        let sql = filter::matching(1, &filter, at(0)).into_string();
+        let sql = filter::matching(Dialect::Sqlite, 1, &filter, at(0)).text;
         let steps = assert_searches(&database, &sql).await;
         assert!(steps.iter().any(|taken| taken.starts_with("SEARCH tuple USING ") && taken.ends_with(step)), "{filter}\n{steps:#?}");
     }
@@ -114,7 +115,7 @@ async fn filters_search_by_the_fields_that_they_name() {
 async fn tuples_of_a_shape_are_searched_among_those_of_the_type() {
     let database = SqliteStore::in_memory().await.unwrap();
     for text in ["doc:1#viewer@user:*", "doc:1#viewer@team:1#member", "doc:1#viewer@user:1[limit][expiration:2030-01-01T00:00:00Z]"] {
-        let sql = schemas::tuples_of(1, &Shape::of(&tuple(text))).into_string();
+        let sql = filter::tuples_of(1, &Shape::of(&tuple(text))).text;
         let steps = plan(&database, &sql).await;
         assert!(steps.first().unwrap().starts_with("SEARCH") && steps.first().unwrap().contains("object_type=?"), "{steps:#?}");
         // At most the few tuples of one object are sorted, which the index has in order but for columns that are all the same.

@@ -2,64 +2,70 @@
 
 use std::collections::BTreeSet;
 
-use dhow_engine::entry::StoreId;
 use dhow_engine::time::Timestamp;
-use sqlx::SqliteConnection;
 
-use super::super::batch::{Batch, request_horizon};
-use super::super::command::{ChangeRequest, Committed, Expectation, WriteCommand, WriteError};
-use super::super::decide::SchemaInForce;
-use super::super::error::DatastoreError;
-use super::filter::find;
-use super::heads::{read_head, write_head};
+use super::Head;
+use super::batch::{Batch, request_horizon};
+use super::command::{ChangeRequest, Committed, Expectation, WriteCommand, WriteError};
+use super::decide::SchemaInForce;
+use super::error::DatastoreError;
 use super::schemas::SchemaCache;
-use super::tables::{PURGE_REQUESTS, Tables};
+use super::tables::Tables;
 
 /// Old request ids that a batch removes: more than it adds, so that they become fewer.
 const PURGED_AT_LEAST: usize = 64;
 
-/// Writes a batch, in a transaction that holds the write lock.
-pub(super) async fn write(
-    connection: &mut SqliteConnection,
+/// What a batch came to.
+#[derive(Debug)]
+pub(super) struct BatchOutcome {
+    /// The outcome of each command.
+    pub(super) commands: Vec<Result<Committed, WriteError>>,
+    /// Whether there is anything to commit.
+    pub(super) changed: bool,
+}
+
+/// Writes a batch, in a transaction that keeps other writers out; `head` was read in it.
+pub(super) async fn write<T: Tables>(
+    tables: &mut T,
+    head: Head,
     schemas: &SchemaCache,
-    store: StoreId,
     now: Timestamp,
     commands: &[WriteCommand],
-) -> Result<Vec<Result<Committed, WriteError>>, DatastoreError> {
-    let (key, head) = read_head(connection, store).await?;
+) -> Result<BatchOutcome, DatastoreError> {
     let writes = |change: &ChangeRequest| match change {
         ChangeRequest::Create(_) | ChangeRequest::Touch(_) => true,
         ChangeRequest::Delete(_) => false,
     };
     let schema = if commands.iter().flat_map(|command| &command.changes).any(writes) {
-        schemas.in_force(connection, store, key, head.schema_version).await?
+        schemas.in_force(tables, head.schema_version).await?
     } else {
         SchemaInForce::Missing
     };
-    let mut tables = Tables { connection, store, key };
-    let requests = tables.requests(commands.iter().map(|command| &*command.request_id)).await?;
+    let ids: Vec<&str> = commands.iter().map(|command| &*command.request_id).collect();
+    let requests = tables.requests(&ids).await?;
     let keys: BTreeSet<_> = commands.iter().flat_map(|command| &command.changes).map(ChangeRequest::key).collect();
-    let images = tables.images(keys).await?;
+    let keys: Vec<_> = keys.into_iter().collect();
+    let images = tables.images(&keys).await?;
 
-    let mut batch = Batch::new(store, head, now, requests, images);
+    let mut batch = Batch::new(tables.store(), head, now, requests, images);
     let mut outcomes = Vec::with_capacity(commands.len());
     for command in commands {
-        outcomes.push(run(&mut tables, &mut batch, command, &schema).await?);
+        outcomes.push(run(tables, &mut batch, command, &schema).await?);
     }
 
     if batch.is_unchanged() {
         // Then the commit has nothing to wait for.
-        return Ok(outcomes);
+        return Ok(BatchOutcome { commands: outcomes, changed: false });
     }
     tables.save(batch.take_unsaved()).await?;
-    write_head(tables.connection, key, batch.head()).await?;
-    purge(&mut tables, batch.time(), commands.len()).await?;
-    Ok(outcomes)
+    tables.write_head(batch.head()).await?;
+    tables.purge_requests(request_horizon(batch.time()), commands.len().saturating_mul(2).saturating_add(PURGED_AT_LEAST)).await?;
+    Ok(BatchOutcome { commands: outcomes, changed: true })
 }
 
 /// Decides one command. The outer error ends the batch, the inner one this command alone.
-async fn run(
-    tables: &mut Tables<'_>,
+async fn run<T: Tables>(
+    tables: &mut T,
     batch: &mut Batch,
     command: &WriteCommand,
     schema: &SchemaInForce,
@@ -74,7 +80,7 @@ async fn run(
         tables.save(batch.take_unsaved_tuples()).await?;
     }
     for (index, precondition) in command.preconditions.iter().enumerate() {
-        let found = find(tables.connection, tables.store, tables.key, &precondition.filter, batch.time()).await?;
+        let found = tables.find(&precondition.filter, batch.time()).await?;
         let filter = || Box::new(precondition.filter.clone());
         match (precondition.expectation, found) {
             (Expectation::MustExist, Some(_)) | (Expectation::MustNotExist, None) => {}
@@ -85,10 +91,4 @@ async fn run(
         }
     }
     Ok(batch.write(command, schema))
-}
-
-async fn purge(tables: &mut Tables<'_>, now: Timestamp, added: usize) -> Result<(), DatastoreError> {
-    let most = i64::try_from(added.saturating_mul(2).saturating_add(PURGED_AT_LEAST)).unwrap_or(i64::MAX);
-    let query = sqlx::query(PURGE_REQUESTS).bind(tables.key).bind(request_horizon(now).microseconds()).bind(most);
-    query.execute(&mut *tables.connection).await.map(|_| ()).map_err(DatastoreError::sql("remove old request ids"))
 }

@@ -1,0 +1,55 @@
+//! Nodes that share a database, as far as a read of the head takes them.
+
+use super::*;
+use crate::clock::{ManualClock, SteadyClock};
+use crate::config::ForeignTokens;
+use crate::limits::Limits;
+use crate::node::{Consistency, Node, ReadError, ReadPoint};
+
+async fn node(scratch: &Scratch) -> Arc<Node> {
+    let limits = Limits::default();
+    let clock = SteadyClock::new(Arc::new(ManualClock::at(at(0))), limits.max_clock_skew);
+    Node::open(Arc::new(scratch.open().await), clock, &limits, ForeignTokens::Answer).await.unwrap()
+}
+
+async fn read(node: &Node, store: StoreId, consistency: Consistency) -> Result<ReadPoint, ReadError> {
+    node.read_at(store, &consistency, None).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_node_writes_another_answers_by_the_token_and_at_the_head() {
+    let scratch = Scratch::migrated().await;
+    let (one, two) = (node(&scratch).await, node(&scratch).await);
+    let store = one.create_store("main").await.unwrap().id;
+    assert_eq!(two.resolve("main").await.unwrap().id, store);
+    two.write_schema(store, schema_command(SCHEMA), None).await.unwrap();
+    for round in 0..5 {
+        for (writer, reader, n) in [(&one, &two, 0), (&two, &one, 1)] {
+            let write = command(&format!("{round}-{n}"), [create(&format!("doc:{round}#viewer@user:{n}"))]);
+            let token = writer.write(store, write, None).await.unwrap().token;
+            assert_eq!(token.revision, 2 + 2 * round + n);
+            for consistency in [Consistency::AtLeastAsFresh(token), Consistency::AtExactSnapshot(token), Consistency::FullyConsistent] {
+                assert_eq!(read(reader, store, consistency).await.unwrap().token, token);
+            }
+        }
+    }
+    let (here, there) =
+        (read(&one, store, Consistency::FullyConsistent).await.unwrap(), read(&two, store, Consistency::FullyConsistent).await.unwrap());
+    assert_eq!((here.state.position(), here.state.digest()), (there.state.position(), there.state.digest()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_another_node_removed_is_forgotten_where_that_is_found() {
+    let scratch = Scratch::migrated().await;
+    let (one, two) = (node(&scratch).await, node(&scratch).await);
+    let old = one.create_store("main").await.unwrap().id;
+    assert_eq!(two.resolve("main").await.unwrap().id, old);
+    read(&two, old, Consistency::FullyConsistent).await.unwrap();
+    one.delete_store(old).await.unwrap();
+    let new = one.create_store("main").await.unwrap().id;
+    let gone = read(&two, old, Consistency::FullyConsistent).await.unwrap_err();
+    assert_eq!(gone.code(), "DH-D009", "{gone}");
+    assert_eq!(two.resolve("main").await.unwrap().id, new);
+    two.refresh_stores().await.unwrap();
+    assert_eq!(two.stores(10, |_| true).len(), 1);
+}
