@@ -4,6 +4,7 @@
 //! everything that talks to a running server in [`cli`].
 
 mod api;
+mod changelog;
 mod cli;
 mod clock;
 mod config;

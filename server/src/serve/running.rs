@@ -1,6 +1,7 @@
 //! A running server: made by [`run`], ended by [`RunningServer::shutdown`].
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use dhow_proto::v1;
@@ -19,6 +20,9 @@ use super::seed::{self, SeedError};
 use crate::api::Api;
 use crate::api::door::{Access, Door};
 use crate::api::test_stores::TestStores;
+use crate::changelog::local::Local;
+use crate::changelog::relay::Relay;
+use crate::changelog::{ChangelogError, Settings};
 use crate::clock::{Clock, SteadyClock, SystemClock};
 use crate::limits::{self, Limits};
 use crate::node::Node;
@@ -41,6 +45,9 @@ pub(crate) enum ServeError {
     /// Its database.
     #[error(transparent)]
     Datastore(#[from] DatastoreError),
+    /// Its changelog.
+    #[error(transparent)]
+    Changelog(#[from] ChangelogError),
     /// The address is taken, or not this machine's.
     #[error("cannot listen on {address}")]
     Listen {
@@ -71,6 +78,7 @@ impl ServeError {
             Self::Refused(refusal) => refusal.code(),
             Self::Tls(error) => error.code(),
             Self::Datastore(error) => error.code(),
+            Self::Changelog(error) => error.code(),
             Self::Listen { .. } => "DH-K040",
             Self::Seed(error) => error.code(),
             Self::Reflection(_) => "DH-K041",
@@ -83,6 +91,7 @@ impl ServeError {
     pub(crate) const fn help(&self) -> Option<&'static str> {
         match self {
             Self::Datastore(error) => Some(error.help()),
+            Self::Changelog(error) => Some(error.help()),
             Self::Listen { .. } => Some("if another server has the port, stop it or choose another with --listen"),
             Self::Reflection(_) | Self::Transport(_) | Self::Task(_) => Some("report this"),
             Self::Refused(_) | Self::Tls(_) | Self::Seed(_) => None,
@@ -101,13 +110,23 @@ pub(crate) struct RunningServer {
     node: Arc<Node>,
     /// Guards the handle of the task that serves: only one of `ended` and `shutdown` waits for it.
     task: Mutex<Option<JoinHandle<Result<(), tonic::transport::Error>>>>,
+    /// Guards the relay: only one shutdown ends it.
+    relay: Mutex<Option<Relay>>,
 }
 
-/// Starts a server. It listens when this returns.
+/// Starts a server that publishes nothing. It listens when this returns.
 ///
 /// # Errors
 /// [`ServeError`] when it cannot start.
 pub(crate) async fn run(options: ServeOptions) -> Result<RunningServer, ServeError> {
+    run_with(options, None).await
+}
+
+/// Starts a server, and a relay beside it if there is a changelog. It listens when this returns; Kafka may still be away.
+///
+/// # Errors
+/// [`ServeError`] when it cannot start.
+pub(super) async fn run_with(options: ServeOptions, changelog: Option<Settings>) -> Result<RunningServer, ServeError> {
     options.check()?;
     let tls = options.tls.as_ref().map(tls::load).transpose()?;
     let failed = |source| ServeError::Listen { address: options.address, source };
@@ -118,6 +137,10 @@ pub(crate) async fn run(options: ServeOptions) -> Result<RunningServer, ServeErr
         Data::Memory => Arc::new(SqliteStore::in_memory().await?),
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let (datastore, relay) = match changelog {
+        Some(settings) => published(datastore, &options.data, settings, &clock).await?,
+        None => (datastore, None),
+    };
     let steady = SteadyClock::new(Arc::clone(&clock), options.limits.max_clock_skew);
     let node = Node::open(datastore, steady, &options.limits, options.foreign_tokens).await?;
     let greeting = greeting(&options, address);
@@ -149,7 +172,31 @@ pub(crate) async fn run(options: ServeOptions) -> Result<RunningServer, ServeErr
         // An error means that nobody can stop the server any more, which is a way of stopping it.
         let _ = stopped.wait_for(|stop| *stop).await;
     }));
-    Ok(RunningServer { address, greeting, stop, limits: options.limits, health, node, task: Mutex::new(Some(task)) })
+    let (task, relay) = (Mutex::new(Some(task)), Mutex::new(relay));
+    Ok(RunningServer { address, greeting, stop, limits: options.limits, health, node, task, relay })
+}
+
+/// A database whose entries are published, and the relay that does it.
+async fn published(
+    datastore: Arc<dyn Datastore>,
+    data: &Data,
+    settings: Settings,
+    clock: &Arc<dyn Clock>,
+) -> Result<(Arc<dyn Datastore>, Option<Relay>), ServeError> {
+    settings.check()?;
+    let places = match data {
+        Data::File(path) => Some(places_file(path)),
+        Data::Memory => None,
+    };
+    let (feed, datastore) = Local::new(datastore, places, settings.partitions, Arc::clone(clock)).await?;
+    Ok((datastore, Some(Relay::start(feed, settings, Arc::clone(clock)))))
+}
+
+/// Beside the data file: how far each store is published.
+fn places_file(data: &Path) -> PathBuf {
+    let mut name = data.as_os_str().to_owned();
+    name.push(".published");
+    PathBuf::from(name)
 }
 
 /// What a test server begins its stores with; `None` for other servers.
@@ -241,6 +288,11 @@ impl RunningServer {
             if let Some(handle) = self.task.lock().await.take() {
                 handle.abort();
             }
+        }
+        // Bound first, so that the guard is gone while the relay ends.
+        let relay = self.relay.lock().await.take();
+        if let Some(relay) = relay {
+            relay.stop().await;
         }
         self.node.close().await;
         Ok(())
