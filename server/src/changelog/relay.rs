@@ -47,6 +47,12 @@ impl Relay {
         Self { stop, task: tokio::spawn(work.run()) }
     }
 
+    /// Ends it where it stands, as a crash would.
+    #[cfg(test)]
+    pub(super) fn cut_off(self) {
+        self.task.abort();
+    }
+
     /// Publishes what is there, within a bound, and ends.
     pub(crate) async fn stop(self) {
         self.stop.send_replace(true);

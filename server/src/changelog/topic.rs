@@ -13,7 +13,7 @@ use super::{ChangelogError, Settings};
 use crate::clock::Clock;
 
 /// How long a broker may take to answer about a topic.
-pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Makes the topic, unless it is there, and says in the log where one that is there falls short of the settings.
 ///
