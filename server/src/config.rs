@@ -199,7 +199,7 @@ pub(crate) enum Problem {
     #[error("{source}; {}", .source.help())]
     Changelog {
         /// Why not.
-        source: ChangelogError,
+        source: Box<ChangelogError>,
     },
     /// A key's secret that cannot be used.
     #[error(transparent)]

@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the server.
-    Serve(serve::ServeArguments),
+    Serve(Box<serve::ServeArguments>),
     /// Make keys for the server's configuration file.
     #[command(subcommand)]
     Keys(keys::Command),
@@ -47,7 +47,7 @@ enum Command {
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
-        Command::Serve(arguments) => serve::main(arguments),
+        Command::Serve(arguments) => serve::main(*arguments),
         Command::Keys(command) => keys::main(&command),
         Command::Limits => limits::main(),
         Command::Client(command) => cli::main(*command),

@@ -69,7 +69,7 @@ impl Local {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub(crate) async fn new(
+    pub(crate) async fn over(
         datastore: Arc<dyn Datastore>,
         places: Option<PathBuf>,
         partitions: u32,

@@ -133,8 +133,8 @@ impl Settings {
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
             .set("auto.offset.reset", "earliest")
-            // The broker holds a fetch that finds nothing for so long, and librdkafka asks again for what came meanwhile; with the
-            // defaults a message is 48 ms late (docs/decisions/0011).
+            // So long the broker holds a fetch that finds nothing: a bound of how late a message can be where a fetch for other
+            // partitions was under way (docs/decisions/0011).
             .set("fetch.wait.max.ms", "5")
             .set("fetch.error.backoff.ms", "50")
             .set("fetch.message.max.bytes", MAX_MESSAGE_BYTES.to_string())

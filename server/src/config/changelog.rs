@@ -43,7 +43,7 @@ impl Raw {
             replication: positive(self.replication)?,
             client: properties,
         };
-        settings.check().map_err(|source| (span, Problem::Changelog { source }))?;
+        settings.check().map_err(|source| (span, Problem::Changelog { source: Box::new(source) }))?;
         Ok(settings)
     }
 }

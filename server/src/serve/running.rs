@@ -188,7 +188,7 @@ async fn published(
         Data::File(path) => Some(places_file(path)),
         Data::Memory => None,
     };
-    let (feed, datastore) = Local::new(datastore, places, settings.partitions, Arc::clone(clock)).await?;
+    let (feed, datastore) = Local::over(datastore, places, settings.partitions, Arc::clone(clock)).await?;
     Ok((datastore, Some(Relay::start(feed, settings, Arc::clone(clock)))))
 }
 

@@ -141,7 +141,7 @@ impl Shelf {
         let mut records = feed.log(store, place.map_or(0, |place| place.revision), STORE_ENTRIES).await?;
         if records.is_empty() && place.is_some() {
             // The head is not the place, and nothing goes on behind it: it went back.
-            place = self.from_the_beginning(behind);
+            place = self.start_over(behind);
             records = feed.log(store, 0, STORE_ENTRIES).await?;
         }
         self.more |= records.len() >= STORE_ENTRIES;
@@ -151,7 +151,7 @@ impl Shelf {
             let continues = previous.is_none_or(|previous| previous.after(&bytes) == record.chain);
             if index == 0 && place.is_some() && !continues {
                 // Another history since the last round. The next one begins at its beginning.
-                self.places.insert(store, self.from_the_beginning(behind));
+                self.places.insert(store, self.start_over(behind));
                 self.more = true;
                 return Ok(());
             }
@@ -181,11 +181,11 @@ impl Shelf {
         let same = found.first().is_some_and(|found| found.entry.revision == place.revision && found.chain == place.chain);
         // A log that begins later has been cut, which says nothing of the place.
         let cut = found.first().is_some_and(|found| found.entry.revision > place.revision);
-        Ok(if same || cut { Some(place) } else { self.from_the_beginning(behind) })
+        Ok(if same || cut { Some(place) } else { self.start_over(behind) })
     }
 
     /// No place: the log is published from where it begins. Readers skip what they have, and see where the histories part.
-    fn from_the_beginning(&self, behind: &Behind) -> Option<Place> {
+    fn start_over(&self, behind: &Behind) -> Option<Place> {
         let name = &behind.store.name;
         tracing::warn!(store = name, "the store has another history than the one that was published: publishing all of its log again");
         None

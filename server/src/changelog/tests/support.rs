@@ -53,7 +53,7 @@ pub(super) fn settings_on(brokers: String) -> Settings {
 /// A database whose writes are published, and its feed.
 pub(super) async fn published(settings: &Settings) -> (Arc<dyn Feed>, Arc<dyn Datastore>) {
     let datastore: Arc<dyn Datastore> = Arc::new(SqliteStore::in_memory().await.unwrap());
-    Local::new(datastore, None, settings.partitions, clock()).await.unwrap()
+    Local::over(datastore, None, settings.partitions, clock()).await.unwrap()
 }
 
 pub(super) fn relay(feed: &Arc<dyn Feed>, settings: &Settings) -> Relay {
