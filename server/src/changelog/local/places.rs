@@ -106,6 +106,9 @@ fn place(line: &str) -> Option<(StoreId, Place)> {
     let mut words = line.split(' ');
     let (store, revision, chain) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?, words.next()?);
     let digits: Vec<u8> = chain.chars().map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect::<Option<_>>()?;
+    if digits.len() != 64 || words.next().is_some() {
+        return None;
+    }
     let bytes: Vec<u8> = digits.chunks(2).map(|pair| pair.iter().fold(0, |sum, digit| (sum << 4) | digit)).collect();
     Some((store, Place { revision, chain: Chain(bytes.try_into().ok()?) }))
 }
