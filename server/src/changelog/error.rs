@@ -17,9 +17,11 @@ pub(crate) enum ChangelogError {
     #[error("`{name}` is set by dhow itself")]
     Reserved { name: String },
     /// No broker answered.
-    #[error("no Kafka broker answered while dhow was about to {doing}")]
+    #[error("no Kafka broker answered while dhow was about to {doing}{}", .said.as_ref().map(|said| format!(" ({said})")).unwrap_or_default())]
     Unreachable {
         doing: &'static str,
+        /// Why the connection failed, where the client has said it.
+        said: Option<String>,
         #[source]
         source: KafkaError,
     },
@@ -86,6 +88,11 @@ impl ChangelogError {
         Self::Client { source }
     }
 
+    /// Adds why the connection failed.
+    pub(super) fn because(self, why: Option<String>) -> Self {
+        if let Self::Unreachable { doing, source, .. } = self { Self::Unreachable { doing, said: why, source } } else { self }
+    }
+
     /// A request that came to nothing: nobody answered, or the answer was no.
     pub(super) fn request(doing: &'static str) -> impl Fn(KafkaError) -> Self {
         move |source| match source.rdkafka_error_code() {
@@ -95,7 +102,7 @@ impl ChangelogError {
                 | RDKafkaErrorCode::OperationTimedOut
                 | RDKafkaErrorCode::Resolve
                 | RDKafkaErrorCode::RequestTimedOut,
-            ) => Self::Unreachable { doing, source },
+            ) => Self::Unreachable { doing, said: None, source },
             Some(_) | None => Self::Refused { doing, source },
         }
     }

@@ -83,16 +83,13 @@ impl Follower {
     /// # Errors
     /// When no broker answers, or there is no such topic.
     pub(crate) async fn open(settings: &Settings, start: Start, clock: &Arc<dyn Clock>) -> Result<Self, ChangelogError> {
-        let consumer =
-            StreamConsumer::from_config_and_context(&settings.consumer(), Reporter::new(clock)).map_err(ChangelogError::client)?;
-        let consumer: Arc<StreamConsumer<Reporter>> = Arc::new(consumer);
-        let (asker, topic) = (Arc::clone(&consumer), settings.topic.clone());
+        let (asker, topic) = (topic::asker(settings, clock)?, settings.topic.clone());
         // Asking blocks its thread until a broker answers.
         let assignment = tokio::task::spawn_blocking(move || assignment(&asker, &topic, start));
         let assignment = assignment.await.map_err(|_| ChangelogError::Stopping)??;
+        let consumer: StreamConsumer<Reporter> =
+            StreamConsumer::from_config_and_context(&settings.consumer(), Reporter::new(clock)).map_err(ChangelogError::client)?;
         consumer.assign(&assignment).map_err(ChangelogError::request("read the topic"))?;
-        // The thread that asked has ended, and its share with it.
-        let consumer = Arc::into_inner(consumer).ok_or(ChangelogError::Stopping)?;
         Ok(Self { consumer, epochs: BTreeMap::new() })
     }
 
@@ -119,21 +116,28 @@ impl Follower {
 }
 
 /// Every partition, with the place where reading it begins.
-fn assignment(consumer: &StreamConsumer<Reporter>, topic: &str, start: Start) -> Result<TopicPartitionList, ChangelogError> {
+fn assignment(consumer: &BaseConsumer<Reporter>, topic: &str, start: Start) -> Result<TopicPartitionList, ChangelogError> {
     let failed = ChangelogError::request("find where to begin");
-    let partitions = i32::try_from(topic::count(consumer.client(), topic)?).unwrap_or(i32::MAX);
+    let partitions = i32::try_from(topic::count(consumer, topic)?).unwrap_or(i32::MAX);
+    // Found out now: `Offset::End` would be found out by the client some time later, and what came meanwhile not be read.
+    let end =
+        |partition| consumer.fetch_watermarks(topic, partition, ANSWER_TIMEOUT).map(|(_, high)| Offset::Offset(high)).map_err(&failed);
     let mut wanted = TopicPartitionList::new();
     for partition in 0..partitions {
         let offset = match start {
             Start::Beginning => Offset::Beginning,
-            // Found out now: `Offset::End` would be found out by the client some time later, and what came meanwhile not be read.
-            Start::End => Offset::Offset(consumer.fetch_watermarks(topic, partition, ANSWER_TIMEOUT).map_err(&failed)?.1),
+            Start::End => end(partition)?,
             Start::At(time) => Offset::Offset(time.microseconds().max(0).div_euclid(1_000)),
         };
         wanted.add_partition_offset(topic, partition, offset).map_err(&failed)?;
     }
     if matches!(start, Start::At(_)) {
-        wanted = consumer.offsets_for_times(wanted, ANSWER_TIMEOUT).map_err(&failed)?;
+        let found = consumer.offsets_for_times(wanted, ANSWER_TIMEOUT).map_err(&failed)?;
+        wanted = TopicPartitionList::new();
+        for element in found.elements() {
+            let offset = if element.offset() == Offset::End { end(element.partition())? } else { element.offset() };
+            wanted.add_partition_offset(topic, element.partition(), offset).map_err(&failed)?;
+        }
     }
     Ok(wanted)
 }
@@ -143,9 +147,7 @@ fn assignment(consumer: &StreamConsumer<Reporter>, topic: &str, start: Start) ->
 /// # Errors
 /// When no broker answers, or there is no such topic.
 pub(super) async fn highest_epoch(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<u64, ChangelogError> {
-    let mut config = settings.consumer();
-    config.set("enable.partition.eof", "true");
-    let consumer = BaseConsumer::from_config_and_context(&config, Reporter::new(clock)).map_err(ChangelogError::client)?;
+    let consumer = topic::asker(settings, clock)?;
     let (topic, clock) = (settings.topic.clone(), Arc::clone(clock));
     let looked = tokio::task::spawn_blocking(move || look(&consumer, &topic, &*clock)).await;
     looked.map_err(|_| ChangelogError::Stopping)?
@@ -153,7 +155,7 @@ pub(super) async fn highest_epoch(settings: &Settings, clock: &Arc<dyn Clock>) -
 
 fn look(consumer: &BaseConsumer<Reporter>, topic: &str, clock: &dyn Clock) -> Result<u64, ChangelogError> {
     let failed = ChangelogError::request("look at the end of the topic");
-    let partitions = i32::try_from(topic::count(consumer.client(), topic)?).unwrap_or(i32::MAX);
+    let partitions = i32::try_from(topic::count(consumer, topic)?).unwrap_or(i32::MAX);
     let mut ends = TopicPartitionList::new();
     let mut left = 0;
     for partition in 0..partitions {

@@ -45,17 +45,28 @@ impl Quiet {
 #[derive(Debug)]
 pub(crate) struct Reporter {
     lines: Quiet,
+    /// Why the last connection failed, in librdkafka's words.
+    failure: Mutex<Option<String>>,
 }
 
 impl Reporter {
     /// Tells this server's log, now and then.
     pub(crate) fn new(clock: &Arc<dyn Clock>) -> Self {
-        Self { lines: Quiet::new(Arc::clone(clock)) }
+        Self { lines: Quiet::new(Arc::clone(clock)), failure: Mutex::new(None) }
+    }
+
+    /// Why the last connection failed: a wrong password, a certificate that nobody vouches for.
+    pub(super) fn failure(&self) -> Option<String> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 impl ClientContext for Reporter {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
+        if facility == "FAIL" {
+            *self.failure.lock().unwrap_or_else(PoisonError::into_inner) =
+                Some(text.split_once("]: ").map_or(text, |(_, rest)| rest).to_owned());
+        }
         match level {
             RDKafkaLogLevel::Emerg
             | RDKafkaLogLevel::Alert

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
-use rdkafka::client::Client;
+use rdkafka::config::FromClientConfigAndContext as _;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::RDKafkaErrorCode;
 
 use super::message::MAX_MESSAGE_BYTES;
@@ -20,30 +21,37 @@ pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// # Errors
 /// When no broker answers, or the topic cannot be made, or has fewer partitions than stores are spread over.
 pub(super) async fn ensure(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<(), ChangelogError> {
-    let client: AdminClient<Reporter> = {
-        use rdkafka::config::FromClientConfigAndContext as _;
-        AdminClient::from_config_and_context(&settings.admin(), Reporter::new(clock)).map_err(ChangelogError::client)?
-    };
-    let client = Arc::new(client);
-    match partitions(&client, &settings.topic).await {
+    let (asker, topic) = (asker(settings, clock)?, settings.topic.clone());
+    // Asking blocks its thread until a broker answers.
+    let found = tokio::task::spawn_blocking(move || count(&asker, &topic)).await.map_err(|_| ChangelogError::Stopping)?;
+    let client = AdminClient::from_config_and_context(&settings.admin(), Reporter::new(clock)).map_err(ChangelogError::client)?;
+    match found {
         Ok(found) => hold_against(settings, &client, found).await,
         Err(ChangelogError::NoTopic { .. }) => make(settings, &client).await,
         Err(error) => Err(error),
     }
 }
 
-/// How many partitions the topic has. What an outage of the brokers looks like is told from a topic that is not there.
-async fn partitions(client: &Arc<AdminClient<Reporter>>, topic: &str) -> Result<usize, ChangelogError> {
-    let (client, topic) = (Arc::clone(client), topic.to_owned());
-    // Asking blocks its thread until a broker answers.
-    let asked = tokio::task::spawn_blocking(move || count(client.inner(), &topic)).await;
-    asked.map_err(|_| ChangelogError::Stopping)?
+/// A client to ask by.
+///
+/// # Errors
+/// When librdkafka does not take the settings.
+pub(super) fn asker(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<BaseConsumer<Reporter>, ChangelogError> {
+    let mut config = settings.consumer();
+    config.set("enable.partition.eof", "true");
+    BaseConsumer::from_config_and_context(&config, Reporter::new(clock)).map_err(ChangelogError::client)
 }
 
-/// As [`partitions`], on the caller's thread.
-pub(super) fn count<C: rdkafka::ClientContext>(client: &Client<C>, topic: &str) -> Result<usize, ChangelogError> {
-    let failed = ChangelogError::request("ask for the topic");
-    let metadata = client.fetch_metadata(Some(topic), ANSWER_TIMEOUT).map_err(failed)?;
+/// How many partitions the topic has. What an outage of the brokers looks like is told from a topic that is not there. Blocks.
+///
+/// # Errors
+/// When no broker answers, or there is no such topic.
+pub(super) fn count(asker: &BaseConsumer<Reporter>, topic: &str) -> Result<usize, ChangelogError> {
+    let metadata = asker.fetch_metadata(Some(topic), ANSWER_TIMEOUT).map_err(|error| {
+        // The client says why only while it is being polled.
+        drop(asker.poll(Duration::from_millis(100)));
+        ChangelogError::request("ask for the topic")(error).because(asker.context().failure())
+    })?;
     let found = metadata.topics().iter().find(|found| found.name() == topic);
     match found {
         Some(found) if found.error().is_none() && !found.partitions().is_empty() => Ok(found.partitions().len()),
