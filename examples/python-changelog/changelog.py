@@ -85,7 +85,10 @@ class Changelog:
                 **properties,
             }
         )
+        # A topic that is not there is listed all the same, without partitions.
         partitions = self.consumer.list_topics(topic, timeout=10).topics[topic].partitions
+        if not partitions:
+            raise LookupError(f"Kafka has no topic {topic}")
         self.consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in partitions])
         self.epochs = {}
         self.stores = {}

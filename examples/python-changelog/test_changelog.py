@@ -65,7 +65,7 @@ def opened(brokers, topic):
     while True:
         try:
             return Changelog(brokers, topic)
-        except KeyError:
+        except LookupError:
             pass
         assert time.monotonic() < deadline, "the server made no topic within 30 s"
         time.sleep(0.05)
