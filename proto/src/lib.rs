@@ -1,4 +1,5 @@
-//! dhow's wire: the messages and services of package `dhow.v1`, generated from the `.proto` files beside this crate.
+//! dhow's wire: the messages and services of package `dhow.v1` and the messages of `dhow.changelog.v1`, generated from the `.proto`
+//! files beside this crate.
 //!
 //! Knows nothing of the rest of dhow. The files themselves are the published interface; clients in other languages are generated
 //! from them.
@@ -15,6 +16,21 @@ pub mod dhow {
     )]
     pub mod v1 {
         tonic::include_proto!("dhow.v1");
+    }
+
+    /// What is published to Kafka.
+    pub mod changelog {
+        /// Version 1 of the changelog's messages.
+        #[allow(
+            missing_docs,
+            clippy::all,
+            clippy::pedantic,
+            rustdoc::all,
+            reason = "generated code; its comments are those of the .proto files"
+        )]
+        pub mod v1 {
+            tonic::include_proto!("dhow.changelog.v1");
+        }
     }
 }
 
@@ -33,6 +49,7 @@ pub mod google {
     }
 }
 
+pub use dhow::changelog::v1 as changelog;
 pub use dhow::v1;
 pub use google::rpc;
 

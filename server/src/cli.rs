@@ -1,8 +1,9 @@
-//! The commands that talk to a running server, and the ones that need none.
+//! The commands that talk to a running server or to Kafka, and the ones that need neither.
 //!
 //! Each command family has a file below `cli/`; this one knows only which there are. Answers go to stdout, remarks to stderr; a
 //! failure is a code, a sentence and a way to go on, and ends with exit code 2.
 
+mod changelog;
 mod check;
 mod client;
 mod delete;
@@ -52,6 +53,8 @@ pub(crate) enum Command {
     Export(read::ExportArguments),
     Watch(watch::WatchArguments),
     #[command(subcommand)]
+    Changelog(changelog::ChangelogCommand),
+    #[command(subcommand)]
     Schema(schema::SchemaCommand),
     #[command(subcommand)]
     Store(store::StoreCommand),
@@ -79,6 +82,7 @@ impl Command {
             Self::Import(arguments) => &arguments.connection().output,
             Self::Export(arguments) => &arguments.connection().output,
             Self::Watch(arguments) => &arguments.connection().output,
+            Self::Changelog(command) => command.output(),
             Self::Schema(command) => command.output(),
             Self::Store(command) => &command.connection().output,
             Self::Completions { .. } => return None,
@@ -119,6 +123,7 @@ async fn run(command: Command, output: &Output) -> Result<ExitCode, Failure> {
         Command::Import(arguments) => import::run(arguments, output).await,
         Command::Export(arguments) => read::export(arguments, output).await,
         Command::Watch(arguments) => watch::run(arguments, output).await,
+        Command::Changelog(command) => changelog::run(command, output).await,
         Command::Schema(command) => schema::run(command, output).await,
         Command::Store(command) => store::run(command, output).await,
         Command::Completions { shell } => {

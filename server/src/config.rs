@@ -15,6 +15,9 @@
 //! [limits]
 //! deadline_max_ms = 60000
 //!
+//! [changelog]
+//! brokers = "kafka-1:9092,kafka-2:9092"
+//!
 //! [[keys]]
 //! name = "checkout-service"
 //! key = "sha256:…"            # from `dhow keys generate`; or the key itself
@@ -23,6 +26,7 @@
 //! default_store = "shop"
 //! ```
 
+mod changelog;
 pub(crate) mod keys;
 
 use std::net::SocketAddr;
@@ -33,6 +37,7 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::changelog::{ChangelogError, Settings};
 use crate::identity::KeyRing;
 use crate::limits::Limits;
 use crate::store::postgres::DatabaseUrl;
@@ -56,6 +61,8 @@ pub(crate) struct File {
     pub(crate) limits: Limits,
     /// What a read at least as fresh as a token of another history gets.
     pub(crate) foreign_tokens: ForeignTokens,
+    /// Where entries are published, if they are.
+    pub(crate) changelog: Option<Settings>,
     /// The keys.
     pub(crate) keys: KeyRing,
 }
@@ -113,6 +120,7 @@ struct Raw {
     foreign_tokens: ForeignTokens,
     #[serde(default)]
     limits: RawLimits,
+    changelog: Option<changelog::Raw>,
     #[serde(default)]
     keys: Vec<keys::Raw>,
 }
@@ -134,7 +142,7 @@ struct RawLimits {
 }
 
 /// The keys of each table of the file.
-const TOP: &[&str] = &["address", "data", "database", "auto_migrate", "foreign_tokens", "tls", "log", "limits", "keys"];
+const TOP: &[&str] = &["address", "data", "database", "auto_migrate", "foreign_tokens", "tls", "log", "limits", "changelog", "keys"];
 const TLS: &[&str] = &["certificate", "key"];
 const LOG: &[&str] = &["level", "format"];
 const LIMITS: &[&str] = &[
@@ -198,6 +206,12 @@ pub(crate) enum Problem {
     /// A limit of nothing.
     #[error("a limit must be at least 1")]
     ZeroLimit,
+    /// What the changelog's client cannot be set to.
+    #[error("{source}; {}", .source.help())]
+    Changelog {
+        /// Why not.
+        source: Box<ChangelogError>,
+    },
     /// A key's secret that cannot be used.
     #[error(transparent)]
     Key(#[from] keys::KeyProblem),
@@ -211,6 +225,7 @@ impl Problem {
             Self::Address { .. } => "DH-K003",
             Self::ZeroLimit => "DH-K004",
             Self::TwoPlaces => "DH-K006",
+            Self::Changelog { source } => source.code(),
             Self::Key(problem) => problem.code(),
         }
     }
@@ -272,13 +287,14 @@ impl File {
         let raw: Raw = toml::from_str(text).map_err(from_toml)?;
         let address = raw.address.map(parse_address).transpose().map_err(place)?;
         let limits = raw.limits.apply().map_err(place)?;
+        let changelog = raw.changelog.map(changelog::Raw::settings).transpose().map_err(place)?;
         let keys = keys::ring(raw.keys).map_err(|(span, problem)| place((span, problem.into())))?;
         let database = match (raw.database, &raw.data) {
             (Some(database), Some(_)) => return Err(place((Some(database.span()), Problem::TwoPlaces))),
             (database, _) => database.map(Spanned::into_inner),
         };
         let Raw { data, auto_migrate, tls, log, foreign_tokens, .. } = raw;
-        Ok(Self { address, data, database, auto_migrate, tls, log, limits, foreign_tokens, keys })
+        Ok(Self { address, data, database, auto_migrate, tls, log, limits, foreign_tokens, changelog, keys })
     }
 }
 
@@ -292,7 +308,7 @@ fn parse_address(text: Spanned<String>) -> Result<SocketAddr, Placed> {
 
 fn known_keys(top: &DeTable<'_>) -> Result<(), Placed> {
     check_table(top, TOP)?;
-    for (section, keys) in [("tls", TLS), ("log", LOG), ("limits", LIMITS)] {
+    for (section, keys) in [("tls", TLS), ("log", LOG), ("limits", LIMITS), ("changelog", changelog::KEYS)] {
         if let Some(DeValue::Table(table)) = top.get(section).map(Spanned::get_ref) {
             check_table(table, keys)?;
         }
@@ -412,6 +428,9 @@ mod tests {
             ("address = \"localhost\"", "dhow.toml:1:11: `localhost` is no address", "DH-K003"),
             ("data = ", "dhow.toml:1:", "DH-K001"),
             ("[limits]\nheavy_requests = -1\n", "dhow.toml:2:18: ", "DH-K001"),
+            ("[changelog]\ntopic = \"t\"\n", "dhow.toml:1:1: missing field `brokers`", "DH-K001"),
+            ("[changelog]\nbrokers = \"a:1\"\npartitions = 0\n", "dhow.toml:3:14: ", "DH-K004"),
+            ("[changelog]\nbrokers = \"a:1\"\n[changelog.client]\nacks = 1\n", "dhow.toml:3:1: `acks` is set by dhow", "DH-L002"),
         ] {
             let (message, found) = wrong(text);
             assert!(message.starts_with(begins), "{message}");

@@ -13,6 +13,7 @@ use std::process::ExitCode;
 
 pub(crate) use arguments::ServeArguments;
 pub(crate) use options::{Data, ServeOptions};
+use running::run_with;
 pub(crate) use running::{RunningServer, ServeError, run};
 
 /// Where the server listens unless it is told otherwise.
@@ -50,11 +51,11 @@ pub(crate) fn told(error: &anyhow::Error) -> String {
 
 fn command(arguments: ServeArguments) -> anyhow::Result<()> {
     let port_file = arguments.port_file.clone();
-    let (options, log) = arguments.into_options()?;
+    let (options, changelog, log) = arguments.into_options()?;
     log::start(&log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let server = run(options).await?;
+        let server = run_with(options, changelog).await?;
         // Whoever finds the port file or the greeting may end the server: it must listen for that already.
         let stop = StopSignals::listen()?;
         if let Some(path) = port_file {

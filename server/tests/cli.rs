@@ -10,6 +10,7 @@
 )]
 
 mod cli {
+    mod changelog;
     mod decisions;
     mod errors;
     mod explain;

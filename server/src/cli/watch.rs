@@ -94,18 +94,19 @@ fn print(event: &v1::WatchResponse, heartbeats: bool, output: &Output) -> Result
             output.json(&event_json(event))?;
         }
     } else {
-        for line in event_lines(event, heartbeats, output) {
+        for line in event_lines(event, "", heartbeats, output) {
             output.line(&line)?;
         }
     }
     Ok(matches!(event.event, Some(Event::Changes(_) | Event::Schema(_))))
 }
 
-fn event_lines(event: &v1::WatchResponse, heartbeats: bool, output: &Output) -> Vec<String> {
+/// An event as people read it; `of` stands before the revision.
+pub(super) fn event_lines(event: &v1::WatchResponse, of: &str, heartbeats: bool, output: &Output) -> Vec<String> {
     let muted = output.styles().muted;
     let time = event.time.as_ref().map(|time| format!(" · {}", wire::time_text(time))).unwrap_or_default();
     let actor = if event.actor.is_empty() { String::new() } else { format!(" · {}", event.actor) };
-    let head = |what: &str| format!("{muted}revision {}{time}{actor}{what} · token {}{muted:#}", event.revision, event.token);
+    let head = |what: &str| format!("{muted}{of}revision {}{time}{actor}{what} · token {}{muted:#}", event.revision, event.token);
     match &event.event {
         Some(Event::State(state)) => {
             let mut lines: Vec<String> = state.tuples.iter().map(|tuple| format!("= {}", wire::tuple_text(tuple))).collect();
@@ -138,7 +139,8 @@ fn change_line(change: &v1::TupleChange, output: &Output) -> String {
     }
 }
 
-fn event_json(event: &v1::WatchResponse) -> Value {
+/// An event as programs read it.
+pub(super) fn event_json(event: &v1::WatchResponse) -> Value {
     let mut json = json!({
         "token": event.token,
         "revision": event.revision,

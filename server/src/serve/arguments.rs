@@ -7,6 +7,7 @@ use super::log::LogOptions;
 use super::options::{Data, OptionsError, Refusal, ServeOptions};
 use super::{DEFAULT_ADDRESS, DEFAULT_DATA};
 use crate::api::door::Access;
+use crate::changelog::Settings;
 use crate::config::{self, LogFormat, TlsFiles};
 use crate::store::postgres::DatabaseUrl;
 
@@ -28,6 +29,10 @@ pub(crate) struct ServeArguments {
     /// Bring the Postgres database's tables to this build's form first (`dhow migrate up` does it by hand).
     #[arg(long, env = "DHOW_AUTO_MIGRATE")]
     pub(crate) auto_migrate: bool,
+    /// Publish every committed entry to this Kafka: `host:port`, several with commas between them. The rest is in `[changelog]` of the
+    /// configuration file.
+    #[arg(long, env = "DHOW_KAFKA", value_name = "BROKERS", conflicts_with = "ephemeral")]
+    pub(crate) kafka: Option<String>,
     /// The TLS certificate chain, PEM.
     #[arg(long, env = "DHOW_TLS_CERTIFICATE", value_name = "FILE", requires = "tls_key")]
     pub(crate) tls_certificate: Option<PathBuf>,
@@ -63,8 +68,10 @@ impl ServeArguments {
     ///
     /// # Errors
     /// When the file is wrong, or the options would open the server to people who were not meant.
-    pub(crate) fn into_options(self) -> Result<(ServeOptions, LogOptions), OptionsError> {
+    pub(crate) fn into_options(self) -> Result<(ServeOptions, Option<Settings>, LogOptions), OptionsError> {
         let file = self.config.as_deref().map(config::read).transpose()?.unwrap_or_default();
+        // What is written in test mode is nobody's truth.
+        let changelog = Settings::of(self.kafka, file.changelog).filter(|_| !self.ephemeral);
         let tls = match (self.tls_certificate, self.tls_key) {
             (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
             (None, _) | (_, None) => file.tls,
@@ -105,6 +112,6 @@ impl ServeArguments {
             load: self.load,
         };
         options.check()?;
-        Ok((options, log))
+        Ok((options, changelog, log))
     }
 }

@@ -1,6 +1,7 @@
 //! A running server: made by [`run`], ended by [`RunningServer::shutdown`].
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use dhow_proto::v1;
@@ -19,6 +20,10 @@ use super::seed::{self, SeedError};
 use crate::api::Api;
 use crate::api::door::{Access, Door};
 use crate::api::test_stores::TestStores;
+use crate::changelog::local::Local;
+use crate::changelog::relay::Relay;
+use crate::changelog::shared::Shared;
+use crate::changelog::{ChangelogError, Settings};
 use crate::clock::{Clock, SteadyClock, SystemClock};
 use crate::limits::{self, Limits};
 use crate::node::Node;
@@ -42,6 +47,9 @@ pub(crate) enum ServeError {
     /// Its database.
     #[error(transparent)]
     Datastore(#[from] DatastoreError),
+    /// Its changelog.
+    #[error(transparent)]
+    Changelog(#[from] ChangelogError),
     /// The address is taken, or not this machine's.
     #[error("cannot listen on {address}")]
     Listen {
@@ -72,6 +80,7 @@ impl ServeError {
             Self::Refused(refusal) => refusal.code(),
             Self::Tls(error) => error.code(),
             Self::Datastore(error) => error.code(),
+            Self::Changelog(error) => error.code(),
             Self::Listen { .. } => "DH-K040",
             Self::Seed(error) => error.code(),
             Self::Reflection(_) => "DH-K041",
@@ -84,6 +93,7 @@ impl ServeError {
     pub(crate) const fn help(&self) -> Option<&'static str> {
         match self {
             Self::Datastore(error) => Some(error.help()),
+            Self::Changelog(error) => Some(error.help()),
             Self::Listen { .. } => Some("if another server has the port, stop it or choose another with --listen"),
             Self::Reflection(_) | Self::Transport(_) | Self::Task(_) => Some("report this"),
             Self::Refused(_) | Self::Tls(_) | Self::Seed(_) => None,
@@ -102,31 +112,41 @@ pub(crate) struct RunningServer {
     node: Arc<Node>,
     /// Guards the handle of the task that serves: only one of `ended` and `shutdown` waits for it.
     task: Mutex<Option<JoinHandle<Result<(), tonic::transport::Error>>>>,
+    /// Guards the relay: only one shutdown ends it.
+    relay: Mutex<Option<Relay>>,
 }
 
-/// Starts a server. It listens when this returns.
+/// Starts a server that publishes nothing. It listens when this returns.
 ///
 /// # Errors
 /// [`ServeError`] when it cannot start.
 pub(crate) async fn run(options: ServeOptions) -> Result<RunningServer, ServeError> {
+    run_with(options, None).await
+}
+
+/// Starts a server, and a relay beside it if there is a changelog. It listens when this returns; Kafka may still be away.
+///
+/// # Errors
+/// [`ServeError`] when it cannot start.
+pub(super) async fn run_with(options: ServeOptions, changelog: Option<Settings>) -> Result<RunningServer, ServeError> {
     options.check()?;
     let tls = options.tls.as_ref().map(tls::load).transpose()?;
     let failed = |source| ServeError::Listen { address: options.address, source };
     let listener = TcpListener::bind(options.address).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    let datastore: Arc<dyn Datastore> = match &options.data {
-        Data::File(path) => Arc::new(SqliteStore::open(path).await?),
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let (datastore, relay) = match &options.data {
+        Data::File(path) => published(SqliteStore::open(path).await?, Some(places_file(path)), changelog, &clock).await?,
         Data::Postgres { url, auto_migrate } => {
             if *auto_migrate {
                 for migration in migrate::up(url).await? {
                     tracing::info!(version = migration.version, "the database was migrated: {}", migration.description);
                 }
             }
-            Arc::new(PostgresStore::open(url).await?)
+            shared(PostgresStore::open(url).await?, changelog, &clock)?
         }
-        Data::Memory => Arc::new(SqliteStore::in_memory().await?),
+        Data::Memory => published(SqliteStore::in_memory().await?, None, changelog, &clock).await?,
     };
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let steady = SteadyClock::new(Arc::clone(&clock), options.limits.max_clock_skew);
     let node = Node::open(datastore, steady, &options.limits, options.foreign_tokens).await?;
     let greeting = greeting(&options, address)?;
@@ -158,7 +178,41 @@ pub(crate) async fn run(options: ServeOptions) -> Result<RunningServer, ServeErr
         // An error means that nobody can stop the server any more, which is a way of stopping it.
         let _ = stopped.wait_for(|stop| *stop).await;
     }));
-    Ok(RunningServer { address, greeting, stop, limits: options.limits, health, node, task: Mutex::new(Some(task)) })
+    let (task, relay) = (Mutex::new(Some(task)), Mutex::new(relay));
+    Ok(RunningServer { address, greeting, stop, limits: options.limits, health, node, task, relay })
+}
+
+/// A database of this process's own, and the relay that publishes its entries, if there is a changelog.
+async fn published(
+    store: SqliteStore,
+    places: Option<PathBuf>,
+    changelog: Option<Settings>,
+    clock: &Arc<dyn Clock>,
+) -> Result<(Arc<dyn Datastore>, Option<Relay>), ServeError> {
+    let Some(settings) = changelog else { return Ok((Arc::new(store), None)) };
+    settings.check()?;
+    let (feed, datastore) = Local::over(Arc::new(store), places, settings.partitions, Arc::clone(clock)).await?;
+    Ok((datastore, Some(Relay::start(feed, settings, Arc::clone(clock)))))
+}
+
+/// A database that several servers share, and a relay that publishes its entries while it has the lease, if there is a changelog.
+fn shared(
+    store: PostgresStore,
+    changelog: Option<Settings>,
+    clock: &Arc<dyn Clock>,
+) -> Result<(Arc<dyn Datastore>, Option<Relay>), ServeError> {
+    let store = Arc::new(store);
+    let Some(settings) = changelog else { return Ok((store, None)) };
+    settings.check()?;
+    let feed = Shared::over(Arc::clone(&store), settings.partitions);
+    Ok((store, Some(Relay::start(feed, settings, Arc::clone(clock)))))
+}
+
+/// Beside the data file: how far each store is published.
+fn places_file(data: &Path) -> PathBuf {
+    let mut name = data.as_os_str().to_owned();
+    name.push(".published");
+    PathBuf::from(name)
 }
 
 /// What a test server begins its stores with; `None` for other servers.
@@ -251,6 +305,11 @@ impl RunningServer {
             if let Some(handle) = self.task.lock().await.take() {
                 handle.abort();
             }
+        }
+        // Bound first, so that the guard is gone while the relay ends.
+        let relay = self.relay.lock().await.take();
+        if let Some(relay) = relay {
+            relay.stop().await;
         }
         self.node.close().await;
         Ok(())

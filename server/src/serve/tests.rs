@@ -64,26 +64,33 @@ fn a_refusal_says_how_to_go_on() {
 fn the_command_line_wins_over_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("dhow.toml");
-    std::fs::write(&config, "address = \"127.0.0.1:1\"\ndata = \"a.db\"\n[log]\nlevel = \"debug\"\n[limits]\nheavy_requests = 3\n")
-        .unwrap();
+    std::fs::write(
+        &config,
+        "address = \"127.0.0.1:1\"\ndata = \"a.db\"\n[log]\nlevel = \"debug\"\n[limits]\nheavy_requests = 3\n\
+                            [changelog]\nbrokers = \"a:1\"\ntopic = \"t\"\n",
+    )
+    .unwrap();
     let from_file = ServeArguments { config: Some(config.clone()), ..ServeArguments::default() };
-    let (options, log) = from_file.into_options().unwrap();
+    let (options, changelog, log) = from_file.into_options().unwrap();
     assert_eq!((options.address.port(), &options.data), (1, &Data::File(folder.path().join("a.db"))));
     assert_eq!((log.filter.as_str(), options.limits.heavy_requests), ("debug", 3));
+    assert_eq!(changelog.map(|settings| (settings.brokers, settings.topic)), Some(("a:1".to_owned(), "t".to_owned())));
     let both = ServeArguments {
         config: Some(config),
         listen: Some("127.0.0.1:2".parse().unwrap()),
         data: Some(PathBuf::from("b.db")),
         log: Some("warn".to_owned()),
+        kafka: Some("b:2".to_owned()),
         ..ServeArguments::default()
     };
-    let (options, log) = both.into_options().unwrap();
+    let (options, changelog, log) = both.into_options().unwrap();
     assert_eq!((options.address.port(), &options.data, log.filter.as_str()), (2, &Data::File(PathBuf::from("b.db")), "warn"));
+    assert_eq!(changelog.map(|settings| (settings.brokers, settings.topic)), Some(("b:2".to_owned(), "t".to_owned())));
 }
 
 #[test]
 fn test_mode_is_in_memory_on_a_free_port() {
-    let (options, _) = ServeArguments { ephemeral: true, ..ServeArguments::default() }.into_options().unwrap();
+    let (options, _, _) = ServeArguments { ephemeral: true, ..ServeArguments::default() }.into_options().unwrap();
     assert_eq!((options.address.to_string().as_str(), &options.data), ("127.0.0.1:0", &Data::Memory));
     assert!(matches!(options.access, Access::Ephemeral));
 }

@@ -10,8 +10,10 @@ mod columns;
 mod connect;
 mod copy;
 mod heads;
+pub(crate) mod leases;
 pub(crate) mod migrate;
 mod pool;
+pub(crate) mod published;
 mod read;
 mod retry;
 mod rows;
@@ -268,6 +270,7 @@ macro_rules! attempts {
         }
     }};
 }
+use attempts;
 
 #[async_trait]
 impl Datastore for PostgresStore {

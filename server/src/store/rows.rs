@@ -9,6 +9,7 @@ use dhow_schema::ir::{SubjectShape, SubjectType};
 
 use super::command::{PayloadHash, RequestOutcome, Written};
 use super::error::DatastoreError;
+use super::postgres::published::Unpublished;
 use super::{Head, LogLabel, LogRecord, SchemaRecord, StoreInfo, StoredTuple};
 
 /// The columns of a row by number, whichever database it comes from.
@@ -96,6 +97,13 @@ impl<'r> Reading<'r> {
     /// A store of `id, name, created_at`.
     pub(super) fn store_info(&self) -> Result<StoreInfo, DatastoreError> {
         Ok(StoreInfo { id: StoreId(self.bytes(0)?), name: self.text(1)?.to_owned(), created_at: self.time(2)? })
+    }
+
+    /// A store of `id, name, created_at`, the partition of its entries, and the revision and the chain that they are published to.
+    pub(super) fn unpublished(&self) -> Result<Unpublished, DatastoreError> {
+        let partition = self.maybe(self.row.integer(3))?.map(|_| self.number(3)).transpose()?;
+        let place = self.maybe(self.row.integer(4))?.map(|_| Ok((self.number(4)?, Chain(self.bytes(5)?)))).transpose()?;
+        Ok(Unpublished { store: self.store_info()?, partition, place })
     }
 
     /// A log record of `revision, chain, entry`; `expected` is the revision that comes next.

@@ -40,7 +40,8 @@ const INSERT_HEAD: &str = "
     INSERT INTO head (store, revision, chain, digest, time, schema_version, tuples) VALUES ($1, 0, $2, $3, $4, 0, 0)";
 
 /// Everything of a store, what others are found by last.
-const DELETE_STORE: [&str; 7] = [
+const DELETE_STORE: [&str; 8] = [
+    "DELETE FROM published WHERE store = $1",
     "DELETE FROM write_request WHERE store = $1",
     "DELETE FROM shape WHERE store = $1",
     "DELETE FROM tuple WHERE store = $1",

@@ -8,6 +8,7 @@ use super::*;
 mod concurrent;
 mod corrupt;
 mod failures;
+mod leases;
 mod locks;
 mod lost;
 mod migrations;

@@ -1,0 +1,102 @@
+//! `serve --kafka` and `changelog tail`, against the Kafka that KAFKA_BOOTSTRAP_SERVERS names (`scripts/rig/kafka` starts one).
+
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use super::program::{SCHEMA, Server, dhow, file, finish};
+
+fn brokers() -> String {
+    let Some(brokers) = std::env::var_os("KAFKA_BOOTSTRAP_SERVERS") else {
+        panic!("this test needs a real Kafka: run it by `scripts/rig/kafka with target/kafka -- cargo test …`");
+    };
+    brokers.into_string().unwrap()
+}
+
+/// A server that publishes to a topic of its own, and the configuration file that says so.
+fn publishing() -> (Server, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let topic = format!("dhow.test.{}", folder.path().file_name().unwrap().to_string_lossy());
+    let text = format!(
+        "address = \"127.0.0.1:0\"\ndata = \"dhow.db\"\n[changelog]\nbrokers = \"{}\"\ntopic = \"{topic}\"\npartitions = 2\n",
+        brokers()
+    );
+    let config = file(folder.path(), "dhow.toml", &text);
+    (Server::start(folder, &["--config", &config]), config)
+}
+
+/// The first entries of the topic, once they are there.
+fn tail(config: &str, words: &[&str]) -> Vec<Value> {
+    let ran = finish(dhow().args(["changelog", "tail", "--config", config, "--from", "beginning", "--output", "json"]).args(words), "");
+    ran.code(0).json()
+}
+
+/// Waits until the topic is there: until then there is nothing to read.
+fn await_topic(config: &str) {
+    let begun = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
+    loop {
+        let ran = finish(dhow().args(["changelog", "tail", "--config", config, "--count", "0", "--from", "beginning"]), "");
+        if !ran.stderr.contains("[DH-L005]") {
+            return;
+        }
+        assert!(std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs() < begun.as_secs() + 30, "{ran:?}");
+    }
+}
+
+#[test]
+fn what_is_written_is_published_and_printed() {
+    let (server, config) = publishing();
+    server.run(&["store", "create", "shop"]).code(0);
+    server.run(&["schema", "write", &server.file("shop.zed", SCHEMA)]).code(0);
+    let token = server.run(&["write", "team:core#member@user:ada", "document:plan#owner@user:ben", "--store", "shop"]).code(0).token();
+    server.run(&["store", "create", "other"]).code(0);
+    server.run(&["schema", "write", &server.file("shop.zed", SCHEMA), "--store", "other"]).code(0);
+    await_topic(&config);
+
+    let printed = tail(&config, &["--store", "shop", "--count", "2"]);
+    assert_eq!((&printed[0]["event"], &printed[0]["revision"], &printed[0]["schema_version"]), (&json!("schema"), &json!(1), &json!(1)));
+    let changes = &printed[1];
+    assert_eq!((&changes["event"], &changes["store"], &changes["revision"]), (&json!("changes"), &json!("shop"), &json!(2)));
+    assert_eq!(changes["token"], json!(token));
+    assert_eq!(
+        changes["changes"][0],
+        json!({"before": null, "after": {"tuple": "document:plan#owner@user:ben",
+        "object": "document:plan", "relation": "owner", "subject": "user:ben"}})
+    );
+    for field in ["epoch", "partition", "offset", "chain", "store_id", "time", "actor", "request_id"] {
+        assert!(!changes[field].is_null(), "{field}: {changes}");
+    }
+
+    // As it comes, from the end: the line is there while the command still runs.
+    let mut command = dhow();
+    command.args(["changelog", "tail", "--config", &config, "--from", "beginning", "--store", "shop"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.by_ref().any(|line| line == "+ team:core#member@user:ada"));
+    server.run(&["delete", "team:core#member@user:ada", "--yes", "--store", "shop"]).code(0);
+    assert!(lines.next().unwrap().starts_with("shop · revision 3 · "));
+    assert_eq!(lines.next().unwrap(), "- team:core#member@user:ada");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(server.terminate(), Some(0));
+}
+
+#[test]
+fn a_kafka_that_is_away_holds_nothing_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("dhow.db").display().to_string();
+    let server = Server::start(folder, &["--data", &data, "--listen", "127.0.0.1:0", "--kafka", "127.0.0.1:1"]);
+    server.run(&["store", "create", "shop"]).code(0);
+    server.run(&["schema", "write", &server.file("shop.zed", SCHEMA)]).code(0);
+    server.run(&["write", "team:core#member@user:ada"]).code(0);
+    assert_eq!(server.terminate(), Some(0));
+}
+
+#[test]
+fn what_keeps_the_topic_from_being_read_is_said() {
+    let mut command = dhow();
+    finish(command.args(["changelog", "tail"]).env_remove("KAFKA_BOOTSTRAP_SERVERS"), "").fails("kafka_missing", "--kafka");
+    finish(dhow().args(["changelog", "tail", "--kafka", "127.0.0.1:1"]), "").fails("DH-L003", "is Kafka running");
+    finish(dhow().args(["changelog", "tail", "--kafka", &brokers(), "--topic", "no.such.topic"]), "").fails("DH-L005", "no.such.topic");
+}
