@@ -154,7 +154,8 @@ impl PostgresStore {
             write::write(&mut tables, head, &self.schemas, now, batch).await
         });
         let outcome = outcome.await;
-        transaction::end(lent, outcome, |outcome| outcome.changed).await
+        let answers = |outcome: &BatchOutcome| outcome.changed || outcome.commands.iter().flatten().any(|committed| committed.repeated);
+        transaction::end(lent, outcome, answers).await
     }
 
     async fn write_schema_once(
@@ -170,7 +171,7 @@ impl PostgresStore {
             schemas::write(&mut tables, head, &self.schemas, now, command, next).await
         });
         let outcome = outcome.await;
-        transaction::end(lent, outcome, |committed| committed.record.is_some()).await
+        transaction::end(lent, outcome, |committed| committed.record.is_some() || committed.unchanged).await
     }
 
     /// Begins a transaction that has the lock of a store's head; what is there now, nobody else changes until it ends.
@@ -188,7 +189,9 @@ impl PostgresStore {
             Ok(tables.requests(&[request_id]).await?.remove(request_id))
         });
         let outcome = outcome.await;
-        transaction::end(lent, outcome, |_| false).await
+        // What an earlier commit left behind may be seen before a synchronous standby has it: its session was ended while it waited.
+        // The row lock is in the log behind it, so this commit waits for both.
+        transaction::end(lent, outcome, Option::is_some).await
     }
 
     async fn log_once(&self, store: StoreId, after: u64, limit: usize) -> Result<Vec<LogRecord>, DatastoreError> {

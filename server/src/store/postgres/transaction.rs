@@ -105,9 +105,9 @@ pub(super) async fn end<T, E: From<DatastoreError> + Failed>(
     }
 }
 
-/// Commits. Without a time-out of the server's: while it waits for its synchronous standby, that would end the wait and report success.
+/// Commits. While Postgres waits for its synchronous standby, `statement_timeout` does not count; this side's clock does.
 async fn commit(connection: &mut PgConnection) -> Result<(), DatastoreError> {
-    match sqlx::raw_sql("SET LOCAL statement_timeout = 0; COMMIT").execute(connection).await {
+    match sqlx::raw_sql("COMMIT").execute(connection).await {
         Ok(_) => Ok(()),
         Err(error) => match sqlstate(&error) {
             // Classes of errors at a commit that Postgres has rolled back for certain: integrity, and rollbacks but for 40003, which says

@@ -81,7 +81,7 @@ async fn carry(client: TcpStream, server: TcpStream, next: Arc<PlainMutex<Option
             Ok(bytes) = from_client.read(&mut there) => {
                 let Some(sent) = there.get(..bytes).filter(|sent| !sent.is_empty()) else { return };
                 // Not the one of `READ COMMITTED`.
-                let commits = sent.windows(8).any(|window| window == b"; COMMIT");
+                let commits = sent.windows(7).any(|window| window == b"COMMIT\0");
                 let cut = if commits { next.lock().unwrap().take() } else { None };
                 match cut {
                     None => to_server.write_all(sent).await.unwrap(),
