@@ -5,6 +5,7 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
+use super::postgres::Database;
 use super::program::{SCHEMA, Server, dhow, file, finish};
 
 fn brokers() -> String {
@@ -80,6 +81,60 @@ fn what_is_written_is_published_and_printed() {
     child.kill().unwrap();
     child.wait().unwrap();
     assert_eq!(server.terminate(), Some(0));
+}
+
+/// What the topic has of a store up to a revision, each revision once, with the epoch that it came with first; what readers drop is not
+/// among it.
+fn published(config: &str, revision: u64) -> Vec<(u64, u64)> {
+    let mut command = dhow();
+    command.args(["changelog", "tail", "--config", config, "--from", "beginning", "--store", "shop", "--output", "json"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut found: Vec<(u64, u64)> = Vec::new();
+    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+        let entry: Value = serde_json::from_str(&line.unwrap()).unwrap();
+        let next = (entry["revision"].as_u64().unwrap(), entry["epoch"].as_u64().unwrap());
+        // A relay that was cut off before it had noted what it published is followed by one that publishes that again.
+        if !found.iter().any(|(known, _)| *known == next.0) {
+            found.push(next);
+        }
+        if next.0 == revision {
+            break;
+        }
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    found
+}
+
+#[test]
+fn a_relay_that_is_paused_is_replaced_and_what_it_says_afterwards_is_dropped() {
+    let (database, folder) = (Database::new(), tempfile::tempdir().unwrap());
+    let topic = format!("dhow.test.{}", folder.path().file_name().unwrap().to_string_lossy());
+    let text = format!("[changelog]\nbrokers = \"{}\"\ntopic = \"{topic}\"\npartitions = 2\n", brokers());
+    let config = file(folder.path(), "dhow.toml", &text);
+    let one = database.serve(&["--auto-migrate", "--config", &config]);
+    one.run(&["store", "create", "shop"]).code(0);
+    one.run(&["schema", "write", &one.file("shop.zed", SCHEMA)]).code(0);
+    await_topic(&config);
+    let first = published(&config, 1);
+    // The one who has the lease is stopped in the middle of whatever it does; the other writes, and publishes once the lease is over.
+    let two = database.serve(&["--config", &config]);
+    one.signal("STOP");
+    two.run(&["write", "team:core#member@user:ada"]).code(0);
+    let second = published(&config, 2);
+    assert_eq!(second[0], first[0]);
+    assert!(second.len() == 2 && second[1].1 > first[0].1, "{second:?}");
+    one.signal("CONT");
+    for (number, server) in [&one, &two, &one, &two].into_iter().enumerate() {
+        server.run(&["write", &format!("team:core#member@user:u{number}")]).code(0);
+    }
+    let all = published(&config, 6);
+    assert_eq!(all.iter().map(|(revision, _)| *revision).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
+    assert!(all.is_sorted_by_key(|(_, epoch)| *epoch), "{all:?}");
+    // One that is killed is replaced, too.
+    drop(two);
+    one.run(&["write", "team:core#member@user:last"]).code(0);
+    assert_eq!(published(&config, 7).last().unwrap().0, 7);
 }
 
 #[test]

@@ -5,15 +5,15 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use super::program::{SCHEMA, Server, TUPLES, file, run};
 
 /// A schema of the test's own, dropped at its end.
-struct Database {
+pub(super) struct Database {
     server: String,
     name: String,
     /// The schema's URL.
-    url: String,
+    pub(super) url: String,
 }
 
 impl Database {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let server = std::env::var_os("DATABASE_URL").and_then(|url| url.into_string().ok()).unwrap_or_else(|| {
             panic!(
                 "this test needs a Postgres: set DATABASE_URL, or run it by `scripts/test`, or by \
@@ -33,7 +33,7 @@ impl Database {
         user.split_once(':').map_or("", |(_, password)| password)
     }
 
-    fn serve(&self, options: &[&str]) -> Server {
+    pub(super) fn serve(&self, options: &[&str]) -> Server {
         let options = [&["--database", &self.url, "--listen", "127.0.0.1:0"], options].concat();
         Server::start(tempfile::tempdir().unwrap(), &options)
     }

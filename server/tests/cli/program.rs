@@ -209,9 +209,14 @@ impl Server {
         self.stop()
     }
 
-    fn stop(&mut self) -> Option<i32> {
+    /// Sends the server a signal.
+    pub(super) fn signal(&self, name: &str) {
         let id = self.child.id();
-        Command::new("sh").arg("-c").arg(format!("kill -TERM {id}")).status().unwrap();
+        assert!(Command::new("sh").arg("-c").arg(format!("kill -{name} {id}")).status().unwrap().success());
+    }
+
+    fn stop(&mut self) -> Option<i32> {
+        self.signal("TERM");
         self.child.wait().unwrap().code()
     }
 
