@@ -7,7 +7,8 @@ use tonic_prost_build::Config;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let root = PathBuf::from("proto");
-    let files = ["core", "authorization", "relationships", "schema", "stores"].map(|name| root.join(format!("dhow/v1/{name}.proto")));
+    let files =
+        ["core", "authorization", "relationships", "schema", "stores", "operator"].map(|name| root.join(format!("dhow/v1/{name}.proto")));
     let descriptors = protox::compile(files, [&root])?;
     let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
     std::fs::write(out.join("descriptors.bin"), prost_bytes(&descriptors))?;

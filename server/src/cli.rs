@@ -18,6 +18,8 @@ mod output;
 mod progress;
 mod read;
 mod schema;
+mod snapshot;
+mod status;
 mod store;
 mod watch;
 mod wire;
@@ -55,6 +57,9 @@ pub(crate) enum Command {
     Schema(schema::SchemaCommand),
     #[command(subcommand)]
     Store(store::StoreCommand),
+    #[command(subcommand)]
+    Snapshot(snapshot::SnapshotCommand),
+    Status(status::StatusArguments),
     /// Print a completion script for a shell
     #[command(after_help = "Example, for bash:\n  source <(dhow completions bash)")]
     Completions {
@@ -81,6 +86,8 @@ impl Command {
             Self::Watch(arguments) => &arguments.connection().output,
             Self::Schema(command) => command.output(),
             Self::Store(command) => &command.connection().output,
+            Self::Snapshot(command) => command.output(),
+            Self::Status(arguments) => arguments.output(),
             Self::Completions { .. } => return None,
         })
     }
@@ -121,6 +128,8 @@ async fn run(command: Command, output: &Output) -> Result<ExitCode, Failure> {
         Command::Watch(arguments) => watch::run(arguments, output).await,
         Command::Schema(command) => schema::run(command, output).await,
         Command::Store(command) => store::run(command, output).await,
+        Command::Snapshot(command) => snapshot::run(command, output).await,
+        Command::Status(arguments) => status::run(arguments, output).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut crate::Arguments::command(), "dhow", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)

@@ -15,6 +15,7 @@ mod limits;
 mod migrate;
 mod node;
 mod serve;
+mod snapshots;
 mod store;
 mod tls;
 mod validation;
@@ -34,7 +35,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the server.
-    Serve(serve::ServeArguments),
+    Serve(Box<serve::ServeArguments>),
     /// Make keys for the server's configuration file.
     #[command(subcommand)]
     Keys(keys::Command),
@@ -50,7 +51,7 @@ enum Command {
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
-        Command::Serve(arguments) => serve::main(arguments),
+        Command::Serve(arguments) => serve::main(*arguments),
         Command::Keys(command) => keys::main(&command),
         Command::Migrate(command) => migrate::main(command),
         Command::Limits => limits::main(),
