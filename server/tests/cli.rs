@@ -19,5 +19,6 @@ mod cli {
     mod relationships;
     mod schemas;
     mod serve;
+    mod snapshots;
     mod stores;
 }

@@ -6,6 +6,7 @@ mod check;
 mod explain;
 mod lists;
 mod messages;
+mod operator;
 mod relationships;
 mod schemas;
 mod stores;

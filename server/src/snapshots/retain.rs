@@ -84,11 +84,11 @@ mod tests {
     fn the_newest_stay_by_number_and_by_age_and_one_always() {
         let days = |days: u64| Some(Span(Duration::from_secs(days * 86_400)));
         assert_eq!(gone(Retention { keep: 3, max_age: None }, 5, 4), [1, 0]);
-        assert_eq!(gone(Retention { keep: 3, max_age: None }, 3, 1_000), []);
+        assert_eq!(gone(Retention { keep: 3, max_age: None }, 3, 1_000), [0; 0]);
         assert_eq!(gone(Retention { keep: 10, max_age: days(2) }, 5, 4), [1, 0]);
         assert_eq!(gone(Retention { keep: 2, max_age: days(2) }, 5, 4), [2, 1, 0]);
         assert_eq!(gone(Retention { keep: 0, max_age: days(1) }, 3, 1_000), [1, 0]);
-        assert_eq!(gone(Retention { keep: 1, max_age: days(1) }, 1, 1_000), []);
-        assert_eq!(gone(Retention::default(), 0, 0), []);
+        assert_eq!(gone(Retention { keep: 1, max_age: days(1) }, 1, 1_000), [0; 0]);
+        assert_eq!(gone(Retention::default(), 0, 0), [0; 0]);
     }
 }
