@@ -111,12 +111,12 @@ impl Snapshots {
         Ok(files)
     }
 
-    /// The newest file of a store, by its name.
+    /// The file of a store that was made last, by its name; of a history that was lost there may be some with higher revisions.
     ///
     /// # Errors
     /// When the folder cannot be read.
     pub(crate) fn newest(&self, store: StoreId) -> Result<Option<FileName>, SnapshotsError> {
-        Ok(self.files(Some(store))?.into_iter().next())
+        Ok(self.files(Some(store))?.into_iter().max_by_key(|file| (file.made, file.revision)))
     }
 
     /// Where a file is.

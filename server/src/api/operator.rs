@@ -75,7 +75,7 @@ impl Api {
             None => Vec::new(),
         };
         let store = |store: StoreStatus| {
-            let newest = files.iter().find(|(file, _)| file.store == store.info.id);
+            let newest = files.iter().filter(|(file, _)| file.store == store.info.id).max_by_key(|(file, _)| (file.made, file.revision));
             v1::StoreStatus {
                 id: store.info.id.to_string(),
                 name: store.info.name.clone(),

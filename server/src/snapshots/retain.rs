@@ -1,9 +1,10 @@
 //! Which files stay when a new one was written.
 
-use dhow_engine::entry::StoreId;
+use std::cmp::Reverse;
+
 use dhow_engine::time::Timestamp;
 
-use super::{FileName, Snapshots, Span};
+use super::{FileName, Snapshots, SnapshotsError, Span};
 use crate::clock::microseconds;
 
 /// How many files of a store stay, and for how long.
@@ -25,7 +26,7 @@ impl Retention {
     /// How many stay unless told otherwise.
     pub(crate) const KEEP: usize = 3;
 
-    /// Which of a store's whole files go, given newest first. Never the newest.
+    /// Which of a store's whole files go, given those made last first. Never the first.
     fn beyond(&self, files: &[FileName], now: Timestamp) -> Vec<FileName> {
         let old = |file: &FileName| match self.max_age {
             None => false,
@@ -37,29 +38,42 @@ impl Retention {
 }
 
 impl Snapshots {
-    /// Removes the files of a store that are too many or too old. What is not whole, or not what its name says, neither counts nor goes:
-    /// somebody may want to look at it.
-    pub(super) fn retain(&self, store: StoreId, now: Timestamp) {
-        let files = match self.files(Some(store)) {
+    /// Removes the files of a store that are too many or too old, after one was written. It goes by when they were made: files of a history
+    /// that was lost may have higher revisions, and must not push out those of the history that there is. What is not whole, every byte of it, or not what its name says, neither
+    /// counts nor goes: else a damaged file would push out a good one, and somebody may want to look at it. O(bytes of the store's files).
+    pub(super) fn retain(&self, written: &FileName) {
+        let store = written.store;
+        let mut files = match self.files(Some(store)) {
             Ok(files) => files,
-            Err(error) => return tracing::warn!(%store, "old snapshots were not removed: {error}"),
+            Err(error) => return tracing::warn!(%store, code = error.code(), "old snapshots were not removed: {error}"),
         };
-        let whole: Vec<FileName> = files.into_iter().filter(|file| self.open_file(file).is_ok()).collect();
-        for file in self.options.retention.beyond(&whole, now) {
-            // Only what is whole goes: every byte of it.
-            if self.open_file(&file).is_ok_and(|snapshot| snapshot.verify_bytes().is_ok()) {
-                match std::fs::remove_file(self.path(&file)) {
-                    Ok(()) => tracing::info!(%store, %file, "an old snapshot was removed"),
-                    Err(error) => tracing::warn!(%store, %file, "an old snapshot was not removed: {error}"),
-                }
+        files.retain(|file| self.is_whole(file));
+        files.sort_unstable_by_key(|file| Reverse((file.made, file.revision)));
+        let beyond = self.options.retention.beyond(&files, written.made);
+        // A clock that was turned back makes it look older than it is.
+        for file in beyond.into_iter().filter(|file| file != written) {
+            match std::fs::remove_file(self.path(&file)) {
+                Ok(()) => tracing::info!(%store, %file, "an old snapshot was removed"),
+                Err(error) => tracing::warn!(%store, %file, "an old snapshot was not removed: {error}"),
             }
         }
+    }
+
+    fn is_whole(&self, file: &FileName) -> bool {
+        let opened = self.open_file(file);
+        let verified = opened.and_then(|snapshot| snapshot.verify_bytes().map_err(SnapshotsError::refused(&self.path(file))));
+        if let Err(error) = &verified {
+            tracing::warn!(%file, code = error.code(), "a snapshot is not whole, and is not counted: {error}");
+        }
+        verified.is_ok()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use dhow_engine::entry::StoreId;
 
     use super::*;
 

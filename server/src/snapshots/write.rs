@@ -32,7 +32,7 @@ impl Snapshots {
         self.in_turn(move || {
             snapshots.sweep();
             let written = snapshots.write_one(&state, &about)?;
-            snapshots.retain(written.0.store, about.time);
+            snapshots.retain(&written.0);
             Ok(written)
         })
         .await

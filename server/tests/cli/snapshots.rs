@@ -1,7 +1,6 @@
 //! `snapshot create|list|inspect|verify`, `status`, and servers that boot from what was made.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -112,9 +111,8 @@ fn what_is_wrong_with_a_file_is_said_and_where() {
 fn snapshots_are_made_on_a_schedule_and_old_ones_go() {
     let folder = tempfile::tempdir().unwrap();
     let server = with_shop(folder.path(), &["--every", "50ms", "--keep", "2"]);
-    let begun = Instant::now();
     let mut newest = Vec::new();
-    for number in 0.. {
+    for number in 0_u32.. {
         server.run(&["write", &format!("document:n{number}#owner@user:ada")]).code(0);
         let listed = server.json(&["snapshot", "list"], 0);
         assert!(listed.len() <= 3, "{listed:?}");
@@ -126,7 +124,7 @@ fn snapshots_are_made_on_a_schedule_and_old_ones_go() {
         if newest.len() >= 4 && listed.len() == 2 {
             break;
         }
-        assert!(begun.elapsed() < Duration::from_secs(60), "{newest:?}");
+        assert!(number < 2_000, "{newest:?}");
     }
     assert!(newest.is_sorted());
     let name = server.json(&["snapshot", "list"], 0)[0]["file"].as_str().unwrap().to_owned();

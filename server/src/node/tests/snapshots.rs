@@ -225,6 +225,12 @@ async fn the_file_of_a_lost_history_is_refused() {
         let snapshot = booted.node.snapshots().unwrap().open_file(&name).unwrap();
         let place = Place::from(snapshot.head());
         assert_eq!(booted.node.verify_place(&place).await.unwrap_err().code(), code);
+        // Of the history that there is one is made, and it is the one that stays.
+        let kept = SnapshotOptions { retention: Retention { keep: 1, max_age: None }, ..options(&folder) };
+        let good = reboot_with(&bench, kept).await.create(&bench).await;
+        assert_eq!((good.exists(), file.exists()), (true, false));
+        let booted = reboot(&bench, &folder).await;
+        assert_eq!((booted.newest(&bench).await.state.len(), booted.loads()), (tuples, 0));
     }
 }
 
@@ -271,7 +277,7 @@ async fn a_file_that_rots_while_it_is_served_is_mended_from_the_table() {
 async fn only_whole_files_of_ours_are_counted_and_removed() {
     let folder = tempfile::tempdir().unwrap();
     let (bench, _, first) = with_history(&folder).await;
-    changed(&first, |bytes| bytes.truncate(100));
+    changed(&first, |bytes| bytes[70] ^= 1);
     let strange = folder.path().join("notes.snapshot");
     fs::write(&strange, "mine").unwrap();
     let left = folder.path().join(".dhow-killed.snapshot-part");
