@@ -7,7 +7,7 @@ use tonic_prost_build::Config;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let root = PathBuf::from("proto");
-    let names = ["v1/core", "v1/authorization", "v1/relationships", "v1/schema", "v1/stores", "changelog/v1/changelog"];
+    let names = ["v1/core", "v1/authorization", "v1/relationships", "v1/schema", "v1/stores", "v1/operator", "changelog/v1/changelog"];
     let files = names.map(|name| root.join(format!("dhow/{name}.proto")));
     let descriptors = protox::compile(files, [&root])?;
     let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);

@@ -93,7 +93,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // The whole store as a file: here in memory; a program writes it under another name, syncs and renames it, and maps it when it starts.
     let mut file = Vec::new();
-    let written = state.write_snapshot(&SnapshotAbout { time: now, actor: "the example".to_owned() }, &mut file)?;
+    let about = SnapshotAbout { time: now, actor: "the example".into(), store_name: "main".into(), program: "embed".into() };
+    let written = state.write_snapshot(&about, &mut file)?;
     println!("\na snapshot of {} bytes in {} sections, root {}", written.bytes, written.sections, written.root);
     let snapshot = State::open_snapshot(Arc::new(AlignedBytes::copy_of(&file)), Some(state.store()))?;
     snapshot.verify()?;

@@ -8,6 +8,7 @@ pub(crate) mod convert;
 pub(crate) mod deadline;
 pub(crate) mod door;
 pub(crate) mod heavy;
+mod operator;
 pub(crate) mod paging;
 mod question;
 mod relationships;
@@ -20,6 +21,7 @@ pub(crate) mod test_stores;
 use std::sync::Arc;
 
 use dhow_proto::v1::authorization_service_server::AuthorizationServiceServer;
+use dhow_proto::v1::operator_service_server::OperatorServiceServer;
 use dhow_proto::v1::relationship_service_server::RelationshipServiceServer;
 use dhow_proto::v1::schema_service_server::SchemaServiceServer;
 use dhow_proto::v1::store_service_server::StoreServiceServer;
@@ -81,6 +83,7 @@ impl Api {
         routes.add_service(RelationshipServiceServer::new(relationships::Relationships(self.clone())).max_decoding_message_size(bytes));
         routes.add_service(SchemaServiceServer::new(schemas::Schemas(self.clone())).max_decoding_message_size(bytes));
         routes.add_service(StoreServiceServer::new(stores::Stores(self.clone())).max_decoding_message_size(bytes));
+        routes.add_service(OperatorServiceServer::new(operator::Operator(self.clone())).max_decoding_message_size(bytes));
         if self.test_stores.is_some() {
             routes.add_service(TestServiceServer::new(stores::Tests(self.clone())).max_decoding_message_size(bytes));
         }

@@ -19,6 +19,8 @@ mod output;
 mod progress;
 mod read;
 mod schema;
+mod snapshot;
+mod status;
 mod store;
 mod watch;
 mod wire;
@@ -58,6 +60,9 @@ pub(crate) enum Command {
     Schema(schema::SchemaCommand),
     #[command(subcommand)]
     Store(store::StoreCommand),
+    #[command(subcommand)]
+    Snapshot(snapshot::SnapshotCommand),
+    Status(status::StatusArguments),
     /// Print a completion script for a shell
     #[command(after_help = "Example, for bash:\n  source <(dhow completions bash)")]
     Completions {
@@ -85,6 +90,8 @@ impl Command {
             Self::Changelog(command) => command.output(),
             Self::Schema(command) => command.output(),
             Self::Store(command) => &command.connection().output,
+            Self::Snapshot(command) => command.output(),
+            Self::Status(arguments) => arguments.output(),
             Self::Completions { .. } => return None,
         })
     }
@@ -126,6 +133,8 @@ async fn run(command: Command, output: &Output) -> Result<ExitCode, Failure> {
         Command::Changelog(command) => changelog::run(command, output).await,
         Command::Schema(command) => schema::run(command, output).await,
         Command::Store(command) => store::run(command, output).await,
+        Command::Snapshot(command) => snapshot::run(command, output).await,
+        Command::Status(arguments) => status::run(arguments, output).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut crate::Arguments::command(), "dhow", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)

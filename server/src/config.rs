@@ -22,7 +22,7 @@
 //! name = "checkout-service"
 //! key = "sha256:…"            # from `dhow keys generate`; or the key itself
 //! stores = ["shop"]           # or "all"
-//! rights = ["read", "write"]  # of read, write, schema, admin
+//! rights = ["read", "write"]  # of read, write, schema, admin, operate
 //! default_store = "shop"
 //! ```
 
@@ -40,6 +40,7 @@ use toml::de::{DeTable, DeValue};
 use crate::changelog::{ChangelogError, Settings};
 use crate::identity::KeyRing;
 use crate::limits::Limits;
+use crate::snapshots::{Span, Verification};
 use crate::store::postgres::DatabaseUrl;
 
 /// What a configuration file says; what it leaves open is `None`.
@@ -53,6 +54,8 @@ pub(crate) struct File {
     pub(crate) database: Option<DatabaseUrl>,
     /// Whether to migrate it.
     pub(crate) auto_migrate: bool,
+    /// Snapshots.
+    pub(crate) snapshots: SnapshotSettings,
     /// TLS, if set.
     pub(crate) tls: Option<TlsFiles>,
     /// The log's level and format.
@@ -65,6 +68,21 @@ pub(crate) struct File {
     pub(crate) changelog: Option<Settings>,
     /// The keys.
     pub(crate) keys: KeyRing,
+}
+
+/// What is said of snapshots, in keys that begin with `snapshot`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct SnapshotSettings {
+    /// The folder.
+    pub(crate) folder: Option<PathBuf>,
+    /// How often each store is written.
+    pub(crate) every: Option<Span>,
+    /// How many of a store's files stay.
+    pub(crate) keep: Option<u32>,
+    /// How old they may become.
+    pub(crate) max_age: Option<Span>,
+    /// What is verified before a store is served from a file.
+    pub(crate) verify: Option<Verification>,
 }
 
 /// The files of `[tls]`.
@@ -113,6 +131,11 @@ struct Raw {
     database: Option<Spanned<DatabaseUrl>>,
     #[serde(default)]
     auto_migrate: bool,
+    snapshots: Option<PathBuf>,
+    snapshot_every: Option<Span>,
+    snapshot_keep: Option<Spanned<u32>>,
+    snapshot_max_age: Option<Span>,
+    snapshot_verify: Option<Verification>,
     tls: Option<TlsFiles>,
     #[serde(default)]
     log: Log,
@@ -142,7 +165,23 @@ struct RawLimits {
 }
 
 /// The keys of each table of the file.
-const TOP: &[&str] = &["address", "data", "database", "auto_migrate", "foreign_tokens", "tls", "log", "limits", "changelog", "keys"];
+const TOP: &[&str] = &[
+    "address",
+    "data",
+    "database",
+    "auto_migrate",
+    "snapshots",
+    "snapshot_every",
+    "snapshot_keep",
+    "snapshot_max_age",
+    "snapshot_verify",
+    "foreign_tokens",
+    "tls",
+    "log",
+    "limits",
+    "changelog",
+    "keys",
+];
 const TLS: &[&str] = &["certificate", "key"];
 const LOG: &[&str] = &["level", "format"];
 const LIMITS: &[&str] = &[
@@ -267,6 +306,7 @@ pub(crate) fn read(path: &Path) -> Result<File, ReadError> {
     let mut file = File::parse(&text, &path.display().to_string())?;
     let folder = path.parent().unwrap_or_else(|| Path::new(""));
     file.data = file.data.map(|data| folder.join(data));
+    file.snapshots.folder = file.snapshots.folder.map(|snapshots| folder.join(snapshots));
     file.tls = file.tls.map(|tls| TlsFiles { certificate: folder.join(tls.certificate), key: folder.join(tls.key) });
     Ok(file)
 }
@@ -293,8 +333,15 @@ impl File {
             (Some(database), Some(_)) => return Err(place((Some(database.span()), Problem::TwoPlaces))),
             (database, _) => database.map(Spanned::into_inner),
         };
+        let snapshots = SnapshotSettings {
+            folder: raw.snapshots,
+            every: raw.snapshot_every,
+            keep: positive(raw.snapshot_keep).map_err(place)?,
+            max_age: raw.snapshot_max_age,
+            verify: raw.snapshot_verify,
+        };
         let Raw { data, auto_migrate, tls, log, foreign_tokens, .. } = raw;
-        Ok(Self { address, data, database, auto_migrate, tls, log, limits, foreign_tokens, changelog, keys })
+        Ok(Self { address, data, database, auto_migrate, snapshots, tls, log, limits, foreign_tokens, changelog, keys })
     }
 }
 
@@ -391,7 +438,8 @@ mod tests {
     fn a_full_file_is_read() {
         let digest = KeyDigest::of("the key of the shop").to_hex();
         let text = format!(
-            "address = \"[::1]:7171\"\ndata = \"shop.db\"\nforeign_tokens = \"refuse\"\n[tls]\ncertificate = \"a.pem\"\nkey = \"a.key\"\n[log]\nlevel = \"debug\"\n\
+            "address = \"[::1]:7171\"\ndata = \"shop.db\"\nsnapshots = \"snaps\"\nsnapshot_every = \"6h\"\nsnapshot_keep = 2\n\
+             snapshot_max_age = \"7d\"\nsnapshot_verify = \"full\"\nforeign_tokens = \"refuse\"\n[tls]\ncertificate = \"a.pem\"\nkey = \"a.key\"\n[log]\nlevel = \"debug\"\n\
              format = \"json\"\n[limits]\ndeadline_max_ms = 5\n[[keys]]\nname = \"shop\"\nkey = \"sha256:{digest}\"\nstores = [\"shop\"]\n\
              rights = [\"read\"]\ndefault_store = \"shop\"\n[[keys]]\nname = \"root\"\nkey = \"0123456789abcdef\"\nstores = \"all\"\n\
              rights = [\"read\", \"write\", \"schema\", \"admin\"]\n"
@@ -400,6 +448,10 @@ mod tests {
         assert_eq!(file.address, Some("[::1]:7171".parse().unwrap()));
         assert_eq!(file.limits.deadline_max, Duration::from_millis(5));
         assert_eq!(file.foreign_tokens, ForeignTokens::Refuse);
+        let (every, max_age) = ("6h".parse().ok(), "7d".parse().ok());
+        let verify = Some(Verification::Full);
+        let snapshots = SnapshotSettings { folder: Some("snaps".into()), every, keep: Some(2), max_age, verify };
+        assert_eq!(file.snapshots, snapshots);
         assert_eq!(file.log.format, Some(LogFormat::Json));
         let shop = file.keys.identify("the key of the shop").unwrap();
         assert_eq!((&*shop.name, &shop.rights), ("shop", &[Right::Read].into()));
@@ -415,6 +467,8 @@ mod tests {
             ("\n[log]\n  colour = 1\n", "dhow.toml:3:3: unknown key `colour`", "DH-K002"),
             ("[[keys]]\nnames = 1\n", "dhow.toml:2:1: unknown key `names`; did you mean `name`?", "DH-K002"),
             ("[limits]\nheavy_requests = 0\n", "dhow.toml:2:18: a limit must be at least 1", "DH-K004"),
+            ("snapshot_keep = 0\n", "dhow.toml:1:17: a limit must be at least 1", "DH-K004"),
+            ("snapshots_every = \"1h\"\n", "dhow.toml:1:1: unknown key `snapshots_every`; did you mean `snapshot_every`?", "DH-K002"),
             (
                 "data = \"a\"\ndatabase = \"postgres://u:secret@h/d\"\n",
                 "dhow.toml:2:12: `data` and `database` both say where the data is; leave one of them out",
@@ -427,6 +481,7 @@ mod tests {
             ("address = 7171", "dhow.toml:1:11: ", "DH-K001"),
             ("address = \"localhost\"", "dhow.toml:1:11: `localhost` is no address", "DH-K003"),
             ("data = ", "dhow.toml:1:", "DH-K001"),
+            ("snapshot_every = \"1w\"", "dhow.toml:1:18: write a number and its unit", "DH-K001"),
             ("[limits]\nheavy_requests = -1\n", "dhow.toml:2:18: ", "DH-K001"),
             ("[changelog]\ntopic = \"t\"\n", "dhow.toml:1:1: missing field `brokers`", "DH-K001"),
             ("[changelog]\nbrokers = \"a:1\"\npartitions = 0\n", "dhow.toml:3:14: ", "DH-K004"),

@@ -22,6 +22,7 @@ use crate::identity::{Forbidden, Unauthenticated};
 use crate::node::ReadError;
 use crate::node::cursor::CursorError;
 use crate::node::token::MalformedToken;
+use crate::snapshots::SnapshotsError;
 use crate::store::schema_command::describe;
 use crate::store::{CreateStoreError, DatastoreError, SchemaWriteError, WriteError};
 
@@ -79,6 +80,9 @@ pub(crate) enum ApiError {
     /// The database.
     #[error(transparent)]
     Datastore(#[from] DatastoreError),
+    /// A snapshot that was not made, or is refused.
+    #[error(transparent)]
+    Snapshots(#[from] SnapshotsError),
     /// A store that cannot be made.
     #[error(transparent)]
     CreateStore(#[from] CreateStoreError),
@@ -194,6 +198,7 @@ impl ApiError {
             Self::Stopping => Told::new(Code::Unavailable, "DH-A032", "connect again").retry(SOON),
             Self::Read(error) => told_read(error),
             Self::Datastore(error) => told_datastore(error),
+            Self::Snapshots(error) => told_snapshots(error),
             Self::CreateStore(error) => told_create_store(error),
             Self::Write(error) => told_write(error),
             Self::WriteSchema(error) => told_write_schema(error),
@@ -257,6 +262,21 @@ fn told_datastore(error: &DatastoreError) -> Told {
         DatastoreError::Corrupt { .. } | DatastoreError::Damaged { .. } | DatastoreError::SetAside { .. } => {
             Told::new(Code::DataLoss, code, help)
         }
+    }
+}
+
+fn told_snapshots(error: &SnapshotsError) -> Told {
+    let told = |status| Told::new(status, error.code(), error.help());
+    match error {
+        SnapshotsError::NoFolder => told(Code::FailedPrecondition),
+        SnapshotsError::NoFile { .. } => told(Code::NotFound).at("file"),
+        SnapshotsError::Folder { .. } | SnapshotsError::Write { .. } => told(Code::Unavailable).retry(LATER),
+        SnapshotsError::Refused { .. } | SnapshotsError::Misnamed { .. } | SnapshotsError::Diverged { .. } => told(Code::DataLoss),
+        SnapshotsError::Ahead { head, .. } => told(Code::FailedPrecondition).with("head", head),
+        SnapshotsError::Fork { .. } => told(Code::FailedPrecondition),
+        SnapshotsError::Gone { .. } => told(Code::OutOfRange),
+        SnapshotsError::Lost => told(Code::Internal),
+        SnapshotsError::Datastore(error) => told_datastore(error),
     }
 }
 

@@ -24,11 +24,13 @@ pub(crate) enum Right {
     Schema,
     /// Create and delete stores.
     Admin,
+    /// Make, list and verify snapshots; see how nodes are.
+    Operate,
 }
 
 impl Right {
     /// All of them.
-    pub(crate) const ALL: [Self; 4] = [Self::Read, Self::Write, Self::Schema, Self::Admin];
+    pub(crate) const ALL: [Self; 5] = [Self::Read, Self::Write, Self::Schema, Self::Admin, Self::Operate];
 
     /// Its word in the configuration file.
     pub(crate) const fn word(self) -> &'static str {
@@ -37,6 +39,7 @@ impl Right {
             Self::Write => "write",
             Self::Schema => "schema",
             Self::Admin => "admin",
+            Self::Operate => "operate",
         }
     }
 }
@@ -57,7 +60,7 @@ impl FromStr for Right {
 
 /// A word that is no right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{word}` is no right; the rights are `read`, `write`, `schema` and `admin`")]
+#[error("`{word}` is no right; the rights are `read`, `write`, `schema`, `admin` and `operate`")]
 pub(crate) struct UnknownRight {
     word: String,
 }
@@ -326,7 +329,7 @@ mod tests {
     fn no_right_implies_another() {
         for right in Right::ALL {
             let identity = Identity { rights: [right].into(), ..Identity::anonymous() };
-            for asked in [&[Right::Read], &[Right::Write], &[Right::Schema], &[Right::Admin]] {
+            for asked in [&[Right::Read], &[Right::Write], &[Right::Schema], &[Right::Admin], &[Right::Operate]] {
                 assert_eq!(identity.require(asked).is_ok(), asked[0] == right);
             }
         }

@@ -40,7 +40,7 @@ fn generate(name: &str, out: &mut impl Write) -> ExitCode {
         writeln!(
             out,
             "The key, for the client (shown this once):\n\n    {key}\n\nFor the server's configuration file, which needs only its digest:\n\n\
-             [[keys]]\nname = \"{name}\"\nkey = \"sha256:{digest}\"\nstores = \"all\"\nrights = [\"read\", \"write\", \"schema\", \"admin\"]"
+             [[keys]]\nname = \"{name}\"\nkey = \"sha256:{digest}\"\nstores = \"all\"\nrights = [\"read\", \"write\", \"schema\", \"admin\", \"operate\"]"
         )
     });
     match made {

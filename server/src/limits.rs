@@ -132,6 +132,9 @@ limits! {
     HOT_WINDOW_AGE = 600_000, Milliseconds, "time since the oldest of these revisions was replaced", "as above", set "hot_window_ms";
     TAIL_ENTRIES = 1_000, Count, "log entries of a store that are kept in memory for Watch", "watchers further back read the database";
     TAIL_BYTES = 4 * 1024 * 1024, Bytes, "these entries, each store's", "as above";
+    SNAPSHOT_TAIL_ENTRIES = 10_000, Count, "log entries behind a snapshot file that a store is booted from, where it has fewer tuples than that; else as many as it has tuples", "its table is read instead";
+    STATUS_STORES = 1_000, Count, "stores that Status tells of", "the rest is only counted";
+    STATUS_HEADS = 1_000, Milliseconds, "wait of Status for the database's heads", "the lag of the rest is not told";
     KNOWN_CHAINS = 100_000, Count, "older tokens, over all stores, that are recognised without asking the database", "the database is asked again";
     HEAVY_REQUESTS = 64, Count, "lists, expansions and large batches evaluated at the same time", "others wait, within their deadlines", set "heavy_requests";
 }

@@ -16,6 +16,7 @@ mod limits;
 mod migrate;
 mod node;
 mod serve;
+mod snapshots;
 mod store;
 mod tls;
 mod validation;

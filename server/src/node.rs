@@ -15,6 +15,8 @@ mod freshness;
 mod hosted;
 mod labels;
 mod shared_read;
+mod snapshots;
+pub(crate) mod status;
 pub(crate) mod token;
 mod watch;
 mod write;
@@ -29,10 +31,12 @@ use dhow_engine::state::State;
 use dhow_engine::time::Timestamp;
 use moka::sync::Cache;
 use tokio::sync::watch as signal;
+use uuid::Uuid;
 
 use crate::clock::{SteadyClock, microseconds};
 use crate::config::ForeignTokens;
 use crate::limits::{KNOWN_CHAINS, Limits};
+use crate::snapshots::Snapshots;
 use crate::store::{CreateStoreError, Datastore, DatastoreError, Head, StoreInfo, StoreKey};
 use directory::Directory;
 pub(crate) use error::ReadError;
@@ -77,6 +81,12 @@ pub(crate) struct Node {
     clock: SteadyClock,
     window: Window,
     foreign_tokens: ForeignTokens,
+    /// The folder of snapshot files, if there is one: stores are booted from it.
+    snapshots: Option<Arc<Snapshots>>,
+    /// Names this run of the server.
+    id: Uuid,
+    /// When it began, on the monotonic clock.
+    started: Duration,
     directory: Directory,
     /// Folds of the stores that were asked for.
     slots: DashMap<StoreId, Arc<Slot>>,
@@ -96,6 +106,7 @@ impl Node {
         clock: SteadyClock,
         limits: &Limits,
         foreign_tokens: ForeignTokens,
+        snapshots: Option<Arc<Snapshots>>,
     ) -> Result<Arc<Self>, DatastoreError> {
         let window = Window {
             max_states: limits.hot_window_revisions,
@@ -105,9 +116,12 @@ impl Node {
         Ok(Arc::new(Self {
             directory: Directory::new(datastore.list_stores().await?),
             datastore,
+            id: Uuid::new_v4(),
+            started: clock.monotonic(),
             clock,
             window,
             foreign_tokens,
+            snapshots,
             slots: DashMap::new(),
             chains: Cache::new(KNOWN_CHAINS.value),
             closing: signal::Sender::new(false),
@@ -132,6 +146,11 @@ impl Node {
             }
         }
         Err(ReadError::NoStore { name: name.to_owned() })
+    }
+
+    /// The store with this id, if this node knows of one.
+    pub(crate) fn known(&self, store: StoreId) -> Option<StoreInfo> {
+        self.directory.find(&StoreKey::Id(store))
     }
 
     /// The stores that `wanted` accepts, in order of their names, at most `limit`.
@@ -165,7 +184,7 @@ impl Node {
     /// # Errors
     /// When the name is none or taken, or the database fails.
     pub(crate) async fn create_store(&self, name: &str) -> Result<StoreInfo, CreateStoreError> {
-        let id = StoreId(*uuid::Uuid::new_v4().as_bytes());
+        let id = StoreId(*Uuid::new_v4().as_bytes());
         let info = StoreInfo { id, name: name.to_owned(), created_at: self.clock.now() };
         match self.datastore.create_store(&info).await {
             // The database did not say whether it is there, and is asked: one that nobody knew of would keep its name for good.
@@ -237,7 +256,7 @@ impl Node {
             return Err(DatastoreError::NoStore { store });
         }
         let slot = Arc::clone(&self.slots.entry(store).or_default());
-        let loaded = slot.load(store, &self.datastore, &self.clock, self.window, &self.closing).await;
+        let loaded = slot.load(store, &self.datastore, &self.clock, self.window, self.snapshots.as_ref(), &self.closing).await;
         if let Err(DatastoreError::NoStore { .. }) = &loaded {
             // It was removed in the meantime, and nobody will remove its slot.
             self.slots.remove_if(&store, |_, there| Arc::ptr_eq(there, &slot));

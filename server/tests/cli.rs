@@ -20,5 +20,6 @@ mod cli {
     mod relationships;
     mod schemas;
     mod serve;
+    mod snapshots;
     mod stores;
 }

@@ -64,7 +64,12 @@ fn write(path: &Path) -> u64 {
     let schema = WrittenSchema { text, revision: 0, time: Timestamp::MIN, actor: String::new() };
     let state = State::load(STORE, Position::genesis(STORE), digest, [schema], tuples).unwrap();
     let mut file = io::BufWriter::new(File::create(path).unwrap());
-    let written = state.write_snapshot(&SnapshotAbout { time: Timestamp::MIN, actor: "test".to_owned() }, &mut file).unwrap();
+    let written = state
+        .write_snapshot(
+            &SnapshotAbout { time: Timestamp::MIN, actor: "test".to_owned(), store_name: String::new(), program: String::new() },
+            &mut file,
+        )
+        .unwrap();
     file.into_inner().unwrap().sync_all().unwrap();
     written.bytes
 }

@@ -15,7 +15,13 @@ use dhow_testkit::runner::{Run, run};
 /// The same store, in the memory of a file.
 fn through_a_file(store: &EngineStore) -> EngineStore {
     let mut file = Vec::new();
-    store.state.write_snapshot(&SnapshotAbout { time: Timestamp::MIN, actor: String::new() }, &mut file).unwrap();
+    store
+        .state
+        .write_snapshot(
+            &SnapshotAbout { time: Timestamp::MIN, actor: String::new(), store_name: String::new(), program: String::new() },
+            &mut file,
+        )
+        .unwrap();
     let snapshot = State::open_snapshot(Arc::new(AlignedBytes::copy_of(&file)), Some(STORE)).unwrap();
     snapshot.verify().unwrap();
     EngineStore { state: snapshot.into_state(), ..store.clone() }

@@ -16,15 +16,19 @@ use crate::tuple::check_name;
 pub(crate) const HEAD: &str = "head";
 
 /// The form of the head that this build writes and reads; it stands before the rest.
-const HEAD_VERSION: u32 = 3;
+const HEAD_VERSION: u32 = 4;
 
-/// When a snapshot was written, and by whom: for people, and nothing depends on it.
+/// When a snapshot was written, by whom and by what: for people, and nothing depends on it.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct SnapshotAbout {
     /// When it was written.
     pub time: Timestamp,
-    /// By whom: a person, a node, a build.
+    /// By whom: a person, a node.
     pub actor: String,
+    /// What the store was called then.
+    pub store_name: String,
+    /// The program that wrote it, with its version.
+    pub program: String,
 }
 
 /// See the module.

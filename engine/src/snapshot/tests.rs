@@ -31,7 +31,12 @@ definition doc {
 caveat on(flag bool) { flag }";
 
 fn about() -> SnapshotAbout {
-    SnapshotAbout { time: Timestamp::from_microseconds(5), actor: "node-1".to_owned() }
+    SnapshotAbout {
+        time: Timestamp::from_microseconds(5),
+        actor: "node-1".to_owned(),
+        store_name: "main".to_owned(),
+        program: "dhow 1.2.3".to_owned(),
+    }
 }
 
 fn entry(state: &State, body: Body) -> Entry {

@@ -94,11 +94,12 @@ pub(crate) struct Guarded<S> {
 }
 
 /// The services that need a key.
-const GUARDED: [&str; 5] = [
+const GUARDED: [&str; 6] = [
     v1::authorization_service_server::AuthorizationServiceServer::<()>::NAME,
     v1::relationship_service_server::RelationshipServiceServer::<()>::NAME,
     v1::schema_service_server::SchemaServiceServer::<()>::NAME,
     v1::store_service_server::StoreServiceServer::<()>::NAME,
+    v1::operator_service_server::OperatorServiceServer::<()>::NAME,
     v1::test_service_server::TestServiceServer::<()>::NAME,
 ];
 

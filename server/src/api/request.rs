@@ -88,6 +88,9 @@ pub(crate) enum FieldProblem {
     /// A duration that would turn a clock back, or that is too long.
     #[error("must be a duration of 0 to 100 years")]
     Duration,
+    /// A store id, chain or digest that is none.
+    #[error("is not as a snapshot's head has it: hexadecimal digits, 32 of an id, 64 of a hash")]
+    Hexadecimal,
 }
 
 /// A wire value that is no value.
@@ -155,6 +158,7 @@ impl FieldProblem {
             Self::NotFirst => "DH-A023",
             Self::Confirmation => "DH-A024",
             Self::Duration => "DH-A025",
+            Self::Hexadecimal => "DH-A026",
         }
     }
 
@@ -174,6 +178,7 @@ impl FieldProblem {
             Self::Conflict { .. } => "leave one of them out",
             Self::NotFirst => "leave it out of the later messages",
             Self::Confirmation => "repeat the name of the store that is to be deleted with all its history",
+            Self::Hexadecimal => "copy it from `dhow snapshot inspect`",
             Self::Duration => "a clock only moves forward; send a shorter positive duration",
         }
     }

@@ -6,6 +6,7 @@ mod check;
 mod explain;
 mod lists;
 mod messages;
+mod operator;
 mod relationships;
 mod schemas;
 mod stores;
@@ -57,6 +58,7 @@ fn options(access: Access) -> ServeOptions {
         insecure: false,
         limits: Limits::default(),
         foreign_tokens: crate::config::ForeignTokens::Answer,
+        snapshots: None,
         load: None,
     }
 }

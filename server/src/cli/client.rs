@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use dhow_proto::v1::authorization_service_client::AuthorizationServiceClient;
+use dhow_proto::v1::operator_service_client::OperatorServiceClient;
 use dhow_proto::v1::relationship_service_client::RelationshipServiceClient;
 use dhow_proto::v1::schema_service_client::SchemaServiceClient;
 use dhow_proto::v1::store_service_client::StoreServiceClient;
@@ -116,6 +117,10 @@ impl Client {
 
     pub(crate) fn schemas(&self) -> SchemaServiceClient<Wire> {
         SchemaServiceClient::new(self.wire()).max_decoding_message_size(MAX_ANSWER_BYTES)
+    }
+
+    pub(crate) fn operator(&self) -> OperatorServiceClient<Wire> {
+        OperatorServiceClient::new(self.wire()).max_decoding_message_size(MAX_ANSWER_BYTES)
     }
 
     pub(crate) fn stores(&self) -> StoreServiceClient<Wire> {

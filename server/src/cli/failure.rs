@@ -37,6 +37,22 @@ impl Failure {
         Self::new("file", format!("`{path}`: {error}"))
     }
 
+    /// An error of ours, with its causes.
+    pub(crate) fn told(code: &str, error: &dyn Error, help: &str) -> Self {
+        let mut message = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            message = format!("{message}: {error}");
+            cause = error.source();
+        }
+        Self::new(code, message).help(help)
+    }
+
+    /// Its fields as JSON has them.
+    pub(crate) fn to_json(&self) -> serde_json::Value {
+        serde_json::json!({"code": self.code, "message": self.message, "help": self.help})
+    }
+
     /// Says it on stderr, as text or as JSON.
     pub(crate) fn print(&self, output: &Output) {
         if self.silent {
@@ -44,7 +60,7 @@ impl Failure {
         }
         match output.format() {
             Format::Json => {
-                let body = serde_json::json!({"error": {"code": self.code, "message": self.message, "help": self.help}});
+                let body = serde_json::json!({"error": self.to_json()});
                 output.remark(&body.to_string());
             }
             Format::Text => {

@@ -56,7 +56,7 @@ pub(crate) enum KeyProblem {
     #[error(transparent)]
     Right(#[from] UnknownRight),
     /// An empty list.
-    #[error("this key has no right; list some of `read`, `write`, `schema` and `admin`")]
+    #[error("this key has no right; list some of `read`, `write`, `schema`, `admin` and `operate`")]
     NoRights,
     /// A default that the key does not open.
     #[error("`default_store` must be one of the key's `stores`")]

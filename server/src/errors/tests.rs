@@ -28,6 +28,7 @@ fn table() -> Vec<(ApiError, Code, &'static str, Option<&'static str>)> {
     ];
     table.extend(reads().into_iter().map(|(error, code, reason, field)| (error.into(), code, reason, field)));
     table.extend(databases().into_iter().map(|(error, code, reason, field)| (error.into(), code, reason, field)));
+    table.extend(snapshots().into_iter().map(|(error, code, reason, field)| (error.into(), code, reason, field)));
     table.extend(writes().into_iter().map(|(error, code, reason, field)| (error.into(), code, reason, field)));
     table.extend(schema_writes().into_iter().map(|(error, code, reason, field)| (error.into(), code, reason, field)));
     table.extend(stores().into_iter().map(|(error, code, reason, field)| (error.into(), code, reason, field)));
@@ -74,6 +75,27 @@ fn databases() -> Vec<Row<DatastoreError>> {
         (DatastoreError::Outdated { missing: 1, first: 2 }, Code::Unavailable, "DH-D018", None),
         (DatastoreError::Url, Code::Unavailable, "DH-D019", None),
         (DatastoreError::SetAside { store, problem: "p".into() }, Code::DataLoss, "DH-D010", None),
+    ]
+}
+
+fn snapshots() -> Vec<Row<SnapshotsError>> {
+    let path = || std::path::PathBuf::from("snapshots");
+    let io = || std::io::Error::other("full");
+    let unlike = || Box::new(dhow_engine::snapshot::SnapshotError::Head);
+    let write = || dhow_engine::snapshot::container::WriteError::Io(io());
+    vec![
+        (SnapshotsError::NoFolder, Code::FailedPrecondition, "DH-F001", None),
+        (SnapshotsError::NoFile { file: "a".into() }, Code::NotFound, "DH-F002", Some("file")),
+        (SnapshotsError::Folder { path: path(), doing: "read", source: io() }, Code::Unavailable, "DH-F003", None),
+        (SnapshotsError::Misnamed { file: "a".into() }, Code::DataLoss, "DH-F004", None),
+        (SnapshotsError::Ahead { revision: 9, head: 8 }, Code::FailedPrecondition, "DH-F005", None),
+        (SnapshotsError::Gone { revision: 9 }, Code::OutOfRange, "DH-F006", None),
+        (SnapshotsError::Fork { revision: 9 }, Code::FailedPrecondition, "DH-F007", None),
+        (SnapshotsError::Diverged { revision: 9 }, Code::DataLoss, "DH-F008", None),
+        (SnapshotsError::Lost, Code::Internal, "DH-F009", None),
+        (SnapshotsError::Refused { path: path(), source: unlike() }, Code::DataLoss, "snapshot_head", None),
+        (SnapshotsError::Write { folder: path(), source: write() }, Code::Unavailable, "snapshot_write", None),
+        (SnapshotsError::Datastore(DatastoreError::Closed), Code::Unavailable, "DH-D011", None),
     ]
 }
 

@@ -5,6 +5,7 @@
 //! either, the store is set aside until the server restarts, and every request to it fails (docs/decisions/0006). Readers
 //! take a state and go; they never wait for a writer.
 
+mod boot;
 mod load;
 mod mend;
 mod tail;
@@ -23,6 +24,7 @@ use dhow_engine::time::Timestamp;
 use tokio::sync::{Mutex, watch as signal};
 
 use crate::clock::{Reading, SteadyClock, microseconds};
+use crate::snapshots::Snapshots;
 use crate::store::committer::Follower;
 use crate::store::{Datastore, DatastoreError, Head, LogRecord};
 use tail::Tail;
@@ -83,7 +85,7 @@ pub(super) struct Taken {
 }
 
 impl Fold {
-    /// Loads a store, twice if what is read contradicts itself.
+    /// Loads a store: from the newest snapshot file and the log behind it, or from its table, twice if what is read contradicts itself.
     ///
     /// # Errors
     /// When the database fails, or contradicts itself both times.
@@ -92,14 +94,16 @@ impl Fold {
         datastore: Arc<dyn Datastore>,
         clock: SteadyClock,
         window: Window,
+        snapshots: Option<&Arc<Snapshots>>,
     ) -> Result<Self, DatastoreError> {
         let observed = clock.monotonic();
-        let history = match load::history(&*datastore, store, window).await {
-            Err(DatastoreError::SetAside { problem, .. }) => {
-                tracing::error!(%store, "the store does not load and is read again: {problem}");
-                load::history(&*datastore, store, window).await?
-            }
-            loaded => loaded?,
+        let booted = match snapshots {
+            Some(snapshots) => boot::history(snapshots, &*datastore, store, window).await,
+            None => None,
+        };
+        let history = match booted {
+            Some(history) => history,
+            None => load::history_or_again(&*datastore, store, window).await?,
         };
         let revision = history.head().revision();
         Ok(Self {

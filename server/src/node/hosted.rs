@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use super::fold::Fold;
 use super::shared_read::SharedRead;
 use crate::clock::SteadyClock;
+use crate::snapshots::Snapshots;
 use crate::store::committer::{Committer, Follower};
 use crate::store::{Datastore, DatastoreError, Head};
 
@@ -65,6 +66,11 @@ impl Slot {
         self.hosted.get().cloned()
     }
 
+    /// Why the store was set aside while it was being loaded.
+    pub(super) fn set_aside(&self) -> Option<&DatastoreError> {
+        self.set_aside.get()
+    }
+
     /// Loads the store, once, whoever asks. Loading goes on when the one who asked gives up.
     ///
     /// # Errors
@@ -75,15 +81,17 @@ impl Slot {
         datastore: &Arc<dyn Datastore>,
         clock: &SteadyClock,
         window: Window,
+        snapshots: Option<&Arc<Snapshots>>,
         closing: &signal::Sender<bool>,
     ) -> Result<Arc<Hosted>, DatastoreError> {
         let (slot, datastore, clock, closing) = (Arc::clone(self), Arc::clone(datastore), clock.clone(), closing.subscribe());
+        let snapshots = snapshots.cloned();
         let loading = tokio::spawn(async move {
             let load = || async {
                 if let Some(error) = slot.set_aside.get() {
                     return Err(error.clone());
                 }
-                let loaded = Fold::load(store, Arc::clone(&datastore), clock, window).await;
+                let loaded = Fold::load(store, Arc::clone(&datastore), clock, window, snapshots.as_ref()).await;
                 if let Err(error @ DatastoreError::SetAside { .. }) = &loaded {
                     // Two loads at once cannot be: the cell lets one in.
                     let _ = slot.set_aside.set(error.clone());

@@ -4,6 +4,7 @@ mod faults;
 mod faulty;
 mod freshness;
 mod history;
+mod snapshots;
 mod tending;
 mod watching;
 
@@ -39,8 +40,19 @@ async fn database() -> Arc<dyn Datastore> {
 }
 
 async fn node(datastore: Arc<dyn Datastore>, clock: &ManualClock, limits: Limits, foreign: ForeignTokens) -> Arc<Node> {
+    booting(datastore, clock, limits, foreign, None).await
+}
+
+/// A node that boots stores from snapshots, if it has some.
+async fn booting(
+    datastore: Arc<dyn Datastore>,
+    clock: &ManualClock,
+    limits: Limits,
+    foreign: ForeignTokens,
+    snapshots: Option<Arc<Snapshots>>,
+) -> Arc<Node> {
     let steady = SteadyClock::new(Arc::new(clock.clone()), limits.max_clock_skew);
-    Node::open(datastore, steady, &limits, foreign).await.unwrap()
+    Node::open(datastore, steady, &limits, foreign, snapshots).await.unwrap()
 }
 
 impl Bench {

@@ -9,6 +9,7 @@ use super::{DEFAULT_ADDRESS, DEFAULT_DATA};
 use crate::api::door::Access;
 use crate::changelog::Settings;
 use crate::config::{self, LogFormat, TlsFiles};
+use crate::snapshots::{Retention, SnapshotOptions, Span, Verification};
 use crate::store::postgres::DatabaseUrl;
 
 /// The options of `dhow serve`.
@@ -33,6 +34,21 @@ pub(crate) struct ServeArguments {
     /// configuration file.
     #[arg(long, env = "DHOW_KAFKA", value_name = "BROKERS", conflicts_with = "ephemeral")]
     pub(crate) kafka: Option<String>,
+    /// Keep snapshots of stores in this folder, which is made if it is not there, and boot stores from them.
+    #[arg(long, env = "DHOW_SNAPSHOTS", value_name = "FOLDER", conflicts_with = "ephemeral")]
+    pub(crate) snapshots: Option<PathBuf>,
+    /// Write each store that has changed as a snapshot this often, such as `6h` [default: when `dhow snapshot create` asks].
+    #[arg(long, visible_alias = "every", env = "DHOW_SNAPSHOT_EVERY", value_name = "DURATION")]
+    pub(crate) snapshot_every: Option<Span>,
+    /// Keep this many snapshots of each store [default: 3].
+    #[arg(long, visible_alias = "keep", env = "DHOW_SNAPSHOT_KEEP", value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) snapshot_keep: Option<u32>,
+    /// Remove snapshots that are older than this, such as `30d`, but for the newest of each store [default: never].
+    #[arg(long, env = "DHOW_SNAPSHOT_MAX_AGE", value_name = "DURATION")]
+    pub(crate) snapshot_max_age: Option<Span>,
+    /// What is verified of a snapshot before a store is served from it [default: bytes].
+    #[arg(long, env = "DHOW_SNAPSHOT_VERIFY", value_name = "HOW")]
+    pub(crate) snapshot_verify: Option<Verification>,
     /// The TLS certificate chain, PEM.
     #[arg(long, env = "DHOW_TLS_CERTIFICATE", value_name = "FILE", requires = "tls_key")]
     pub(crate) tls_certificate: Option<PathBuf>,
@@ -97,6 +113,21 @@ impl ServeArguments {
         let named = self.database.map(DatabaseUrl::from).map(postgres).or(self.data.map(Data::File));
         let in_file = file.database.map(postgres).or(file.data.map(Data::File));
         let data = if self.ephemeral { Data::Memory } else { named.or(in_file).unwrap_or_else(|| Data::File(PathBuf::from(DEFAULT_DATA))) };
+        let settings = file.snapshots;
+        let every = self.snapshot_every.or(settings.every);
+        let snapshots = match self.snapshots.or(settings.folder.filter(|_| !self.ephemeral)) {
+            None if every.is_some() && !self.ephemeral => return Err(OptionsError::NoSnapshotFolder),
+            None => None,
+            Some(folder) => Some(SnapshotOptions {
+                folder,
+                verification: self.snapshot_verify.or(settings.verify).unwrap_or_default(),
+                retention: Retention {
+                    keep: self.snapshot_keep.or(settings.keep).map_or(Retention::KEEP, |keep| usize::try_from(keep).unwrap_or(usize::MAX)),
+                    max_age: self.snapshot_max_age.or(settings.max_age),
+                },
+                every,
+            }),
+        };
         let log = LogOptions {
             filter: self.log.or(file.log.level).unwrap_or_else(|| "info".to_owned()),
             format: self.log_format.or(file.log.format).unwrap_or(LogFormat::Text),
@@ -109,6 +140,7 @@ impl ServeArguments {
             insecure: self.insecure,
             limits: file.limits,
             foreign_tokens: file.foreign_tokens,
+            snapshots,
             load: self.load,
         };
         options.check()?;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::api::door::Access;
 use crate::config::{self, ForeignTokens, TlsFiles};
 use crate::limits::Limits;
+use crate::snapshots::SnapshotOptions;
 use crate::store::postgres::DatabaseUrl;
 
 /// Everything that a server is built from.
@@ -25,6 +26,8 @@ pub(crate) struct ServeOptions {
     pub(crate) limits: Limits,
     /// What a read at least as fresh as a token of another history gets.
     pub(crate) foreign_tokens: ForeignTokens,
+    /// The folder of snapshot files, if there is one.
+    pub(crate) snapshots: Option<SnapshotOptions>,
     /// What each fresh store of a test server begins with.
     pub(crate) load: Option<PathBuf>,
 }
@@ -101,6 +104,9 @@ pub(crate) enum OptionsError {
     /// They would open the server too far.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// A schedule without a place.
+    #[error("`snapshot_every` says when snapshots are made, and nothing says where; name a folder with --snapshots or `snapshots`")]
+    NoSnapshotFolder,
     /// The built-in address does not parse: a mistake of the build.
     #[error("the default address cannot be read; name one with --listen")]
     Address,
@@ -112,6 +118,7 @@ impl OptionsError {
         match self {
             Self::File(error) => error.code(),
             Self::Refused(refusal) => refusal.code(),
+            Self::NoSnapshotFolder => "DH-K007",
             Self::Address => "address",
         }
     }

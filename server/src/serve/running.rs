@@ -27,6 +27,7 @@ use crate::changelog::{ChangelogError, Settings};
 use crate::clock::{Clock, SteadyClock, SystemClock};
 use crate::limits::{self, Limits};
 use crate::node::Node;
+use crate::snapshots::{Snapshots, SnapshotsError};
 use crate::store::postgres::{self, PostgresStore, migrate};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Datastore, DatastoreError};
@@ -50,6 +51,9 @@ pub(crate) enum ServeError {
     /// Its changelog.
     #[error(transparent)]
     Changelog(#[from] ChangelogError),
+    /// Its folder of snapshots.
+    #[error(transparent)]
+    Snapshots(#[from] SnapshotsError),
     /// The address is taken, or not this machine's.
     #[error("cannot listen on {address}")]
     Listen {
@@ -81,6 +85,7 @@ impl ServeError {
             Self::Tls(error) => error.code(),
             Self::Datastore(error) => error.code(),
             Self::Changelog(error) => error.code(),
+            Self::Snapshots(error) => error.code(),
             Self::Listen { .. } => "DH-K040",
             Self::Seed(error) => error.code(),
             Self::Reflection(_) => "DH-K041",
@@ -94,6 +99,7 @@ impl ServeError {
         match self {
             Self::Datastore(error) => Some(error.help()),
             Self::Changelog(error) => Some(error.help()),
+            Self::Snapshots(error) => Some(error.help()),
             Self::Listen { .. } => Some("if another server has the port, stop it or choose another with --listen"),
             Self::Reflection(_) | Self::Transport(_) | Self::Task(_) => Some("report this"),
             Self::Refused(_) | Self::Tls(_) | Self::Seed(_) => None,
@@ -148,7 +154,9 @@ pub(super) async fn run_with(options: ServeOptions, changelog: Option<Settings>)
         Data::Memory => published(SqliteStore::in_memory().await?, None, changelog, &clock).await?,
     };
     let steady = SteadyClock::new(Arc::clone(&clock), options.limits.max_clock_skew);
-    let node = Node::open(datastore, steady, &options.limits, options.foreign_tokens).await?;
+    let snapshots = options.snapshots.clone().map(Snapshots::open).transpose()?;
+    let node = Node::open(datastore, steady, &options.limits, options.foreign_tokens, snapshots).await?;
+    node.snapshot_on_schedule();
     let greeting = greeting(&options, address)?;
     let (stop, stopping) = watch::channel(false);
     let test_stores = test_stores(&options)?;
@@ -232,6 +240,7 @@ fn served(ephemeral: bool) -> Vec<&'static str> {
         v1::relationship_service_server::RelationshipServiceServer::<()>::NAME,
         v1::schema_service_server::SchemaServiceServer::<()>::NAME,
         v1::store_service_server::StoreServiceServer::<()>::NAME,
+        v1::operator_service_server::OperatorServiceServer::<()>::NAME,
         WRITE_HEALTH,
     ];
     if ephemeral {

@@ -60,7 +60,8 @@ fn a_key_opens_what_the_configuration_says() {
     let generated = run(&["keys", "generate", "--name", "reader"]).code(0).stdout;
     let key = generated.lines().find_map(|line| line.trim().starts_with("dhow_").then(|| line.trim().to_owned())).unwrap();
     let (_, section) = generated.split_once("[[keys]]").unwrap();
-    let reader = format!("[[keys]]{section}").replace("rights = [\"read\", \"write\", \"schema\", \"admin\"]", "rights = [\"read\"]");
+    let reader =
+        format!("[[keys]]{section}").replace("rights = [\"read\", \"write\", \"schema\", \"admin\", \"operate\"]", "rights = [\"read\"]");
     let root =
         "[[keys]]\nname = \"root\"\nkey = \"0123456789abcdef\"\nstores = \"all\"\nrights = [\"read\", \"write\", \"schema\", \"admin\"]\n";
     let config = file(folder.path(), "dhow.toml", &format!("address = \"127.0.0.1:0\"\ndata = \"dhow.db\"\n\n{reader}\n{root}"));

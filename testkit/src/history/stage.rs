@@ -175,7 +175,12 @@ impl Stage {
     /// The head, through a snapshot file.
     fn through_file(&self) -> Result<State, String> {
         let mut file = Vec::new();
-        let about = SnapshotAbout { time: self.history.head().position().time, actor: "testkit".to_owned() };
+        let about = SnapshotAbout {
+            time: self.history.head().position().time,
+            actor: "testkit".to_owned(),
+            store_name: String::new(),
+            program: String::new(),
+        };
         self.history.head().write_snapshot(&about, &mut file).map_err(|error| error.to_string())?;
         let snapshot = State::open_snapshot(Arc::new(AlignedBytes::copy_of(&file)), Some(STORE)).map_err(|error| error.to_string())?;
         snapshot.verify().map_err(|error| error.to_string())?;

@@ -29,7 +29,12 @@ fn rebuild(history: &mut History, mut between: impl FnMut(&mut History)) {
 /// A file has no window: what it knows by name must be what it has.
 fn comes_back_from_a_file(state: &State) {
     let mut file = Vec::new();
-    state.write_snapshot(&SnapshotAbout { time: time(9), actor: String::new() }, &mut file).unwrap();
+    state
+        .write_snapshot(
+            &SnapshotAbout { time: time(9), actor: String::new(), store_name: String::new(), program: String::new() },
+            &mut file,
+        )
+        .unwrap();
     let opened = State::open_snapshot(Arc::new(AlignedBytes::copy_of(&file)), Some(state.store())).unwrap();
     opened.verify().unwrap();
     assert_eq!(keys(opened.into_state().tuples()), keys(state.tuples()));

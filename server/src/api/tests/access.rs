@@ -10,11 +10,11 @@ use crate::identity::{Identity, KeyDigest, KeyRing, Right, Scope};
 const KEY: &str = "a-key-of-the-tests";
 
 /// A request under the key with this name.
-fn by<T>(name: &str, message: T) -> Request<T> {
+pub(super) fn by<T>(name: &str, message: T) -> Request<T> {
     request(Some(&format!("{KEY}-{name}")), message)
 }
 
-fn ring(identities: Vec<Identity>) -> Access {
+pub(super) fn ring(identities: Vec<Identity>) -> Access {
     let mut ring = KeyRing::default();
     for identity in identities {
         let key = format!("{KEY}-{}", identity.name);
@@ -23,11 +23,11 @@ fn ring(identities: Vec<Identity>) -> Access {
     Access::Keys(ring)
 }
 
-fn identity(name: &str, scope: Scope, rights: &[Right], default_store: Option<&str>) -> Identity {
+pub(super) fn identity(name: &str, scope: Scope, rights: &[Right], default_store: Option<&str>) -> Identity {
     Identity { name: Arc::from(name), scope, rights: rights.iter().copied().collect(), default_store: default_store.map(str::to_owned) }
 }
 
-fn only(stores: &[&str]) -> Scope {
+pub(super) fn only(stores: &[&str]) -> Scope {
     Scope::Only(stores.iter().map(|store| (*store).to_owned()).collect())
 }
 

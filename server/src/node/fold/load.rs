@@ -50,6 +50,20 @@ pub(super) async fn history(datastore: &dyn Datastore, store: StoreId, window: W
     Ok(History::new(state, window))
 }
 
+/// As [`history`], twice if what is read contradicts itself.
+///
+/// # Errors
+/// As [`history`], of the second time.
+pub(super) async fn history_or_again(datastore: &dyn Datastore, store: StoreId, window: Window) -> Result<History, DatastoreError> {
+    match history(datastore, store, window).await {
+        Err(DatastoreError::SetAside { problem, .. }) => {
+            tracing::error!(%store, "the store does not load and is read again: {problem}");
+            history(datastore, store, window).await
+        }
+        loaded => loaded,
+    }
+}
+
 /// Says which revisions that were folded are not in the history that takes their place.
 pub(super) async fn report_lost(datastore: &dyn Datastore, store: StoreId, tail: &[LogRecord], folded: u64, history: &History) {
     let head = history.head().revision();

@@ -12,6 +12,8 @@ impl Fold {
         let fold = Arc::downgrade(self);
         let mut progress = self.subscribe();
         tokio::spawn(async move {
+            // What was folded behind a snapshot may be much already.
+            rebuild_if_due(&fold).await;
             while progress.changed().await.is_ok() && !progress.borrow_and_update().gone {
                 rebuild_if_due(&fold).await;
             }

@@ -1,7 +1,7 @@
 //! A database that fails where a test wants it to, and that can be exchanged for another one while a node has it.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -51,6 +51,8 @@ pub(super) struct Faulty {
     pub(super) loads: AtomicUsize,
     /// Whether the connection is lost after a store was made or removed, before the database says so.
     pub(super) lose_stores: AtomicBool,
+    /// The first revision that the log has.
+    pub(super) log_begins: AtomicU64,
     /// Each load takes a permit before it ends.
     pub(super) load_gate: Semaphore,
 }
@@ -65,6 +67,7 @@ impl Faulty {
             heads_read: none(),
             loads: none(),
             lose_stores: AtomicBool::new(false),
+            log_begins: AtomicU64::new(0),
             load_gate: Semaphore::new(Semaphore::MAX_PERMITS),
         }
     }
@@ -155,7 +158,10 @@ impl Datastore for Faulty {
     }
 
     async fn labels(&self, store: StoreId, revisions: &BTreeSet<u64>) -> Result<Vec<LogLabel>, DatastoreError> {
-        self.inner().labels(store, revisions).await
+        let begins = self.log_begins.load(Ordering::SeqCst);
+        let mut labels = self.inner().labels(store, revisions).await?;
+        labels.retain(|label| label.label.revision >= begins);
+        Ok(labels)
     }
 
     async fn request(&self, store: StoreId, request_id: &str, now: Timestamp) -> Result<Option<RequestOutcome>, DatastoreError> {

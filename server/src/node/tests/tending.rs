@@ -104,7 +104,7 @@ async fn no_part_of_a_replaced_history_is_put_in_place() {
 
 /// A state in the memory of a snapshot file all of whose caveats and expiries are gone.
 fn damaged(state: &State) -> State {
-    let about = SnapshotAbout { time: noon(), actor: "tester".into() };
+    let about = SnapshotAbout { time: noon(), actor: "tester".into(), store_name: String::new(), program: String::new() };
     let mut file = Vec::new();
     state.write_snapshot(&about, &mut file).unwrap();
     let container = Container::open(Arc::new(AlignedBytes::copy_of(&file))).unwrap();

@@ -5,11 +5,22 @@ use crate::clock::{ManualClock, SteadyClock};
 use crate::config::ForeignTokens;
 use crate::limits::Limits;
 use crate::node::{Consistency, Node, ReadError, ReadPoint};
+use crate::snapshots::{Place, Retention, SnapshotOptions, Snapshots, Verification};
 
 async fn node(scratch: &Scratch) -> Arc<Node> {
     let limits = Limits::default();
     let clock = SteadyClock::new(Arc::new(ManualClock::at(at(0))), limits.max_clock_skew);
-    Node::open(Arc::new(scratch.open().await), clock, &limits, ForeignTokens::Answer).await.unwrap()
+    Node::open(Arc::new(scratch.open().await), clock, &limits, ForeignTokens::Answer, None).await.unwrap()
+}
+
+/// A node that boots stores from the snapshots of a folder.
+async fn booting(scratch: &Scratch, folder: &std::path::Path) -> Arc<Node> {
+    let limits = Limits::default();
+    let clock = SteadyClock::new(Arc::new(ManualClock::at(at(0))), limits.max_clock_skew);
+    let options =
+        SnapshotOptions { folder: folder.to_owned(), verification: Verification::Full, retention: Retention::default(), every: None };
+    let snapshots = Some(Snapshots::open(options).unwrap());
+    Node::open(Arc::new(scratch.open().await), clock, &limits, ForeignTokens::Answer, snapshots).await.unwrap()
 }
 
 async fn read(node: &Node, store: StoreId, consistency: Consistency) -> Result<ReadPoint, ReadError> {
@@ -52,4 +63,34 @@ async fn a_store_that_another_node_removed_is_forgotten_where_that_is_found() {
     assert_eq!(two.resolve("main").await.unwrap().id, new);
     two.refresh_stores().await.unwrap();
     assert_eq!(two.stores(10, |_| true).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_booted_from_a_file_and_the_log_is_the_one_of_the_table() {
+    let (scratch, folder) = (Scratch::migrated().await, tempfile::tempdir().unwrap());
+    let one = booting(&scratch, folder.path()).await;
+    let info = one.create_store("main").await.unwrap();
+    one.write_schema(info.id, schema_command(SCHEMA), None).await.unwrap();
+    let write = async |number: u32| {
+        let tuple = create(&format!("doc:{}#viewer@user:{}", number * 17 % 61, number % 5));
+        one.write(info.id, command(&number.to_string(), [tuple]), None).await.unwrap().token
+    };
+    for number in 0..30 {
+        write(number).await;
+    }
+    let (file, snapshot) = one.create_snapshot(&info, "tester").await.unwrap();
+    assert_eq!(one.verify_place(&Place::from(snapshot.head())).await.unwrap(), file.revision);
+    for number in 30..60 {
+        write(number).await;
+    }
+    let newest = Consistency::MinimizeLatency;
+    let (file, table) = (booting(&scratch, folder.path()).await, node(&scratch).await);
+    let (file, table) = (read(&file, info.id, newest).await.unwrap(), read(&table, info.id, newest).await.unwrap());
+    assert_eq!((file.token, file.state.digest()), (table.token, table.state.digest()));
+    assert_eq!(file.state.recomputed_digest(), *table.state.digest());
+    let filter = dhow_engine::filter::TupleFilter::default();
+    assert!(file.state.scan(&filter, None).eq(table.state.scan(&filter, None)));
+    // Mapped: what the table gave is in memory of its own.
+    let bytes = |point: &ReadPoint| point.state.accounts().overlay_bytes;
+    assert!(bytes(&file) > bytes(&table), "{} {}", bytes(&file), bytes(&table));
 }
