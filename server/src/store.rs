@@ -66,6 +66,26 @@ pub(crate) struct Head {
     pub(crate) tuples: u64,
 }
 
+/// Where a store's log ended when somebody last looked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct KnownHead {
+    /// The store.
+    pub(crate) store: StoreId,
+    /// The revision there.
+    pub(crate) revision: u64,
+    /// The chain there.
+    pub(crate) chain: Chain,
+}
+
+/// What one look at the heads of many stores found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MovedHeads {
+    /// The stores whose head is not the one that was known, in the order asked; `None`: there is no such store.
+    pub(crate) moved: Vec<(StoreId, Option<Head>)>,
+    /// Whether the database takes writes.
+    pub(crate) writable: bool,
+}
+
 /// An entry of the log, with the chain up to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LogRecord {
@@ -156,6 +176,10 @@ pub(crate) trait Datastore: Send + Sync + std::fmt::Debug {
 
     /// Where a store's log ends. O(1).
     async fn head(&self, store: StoreId) -> Result<Head, DatastoreError>;
+
+    /// Which of these stores' heads are no longer what was known of them, seen at one moment. One statement, whose cost grows with the
+    /// stores asked for and not with those that there are. It waits for no other call.
+    async fn moved_heads(&self, known: &[KnownHead]) -> Result<MovedHeads, DatastoreError>;
 
     /// A whole store at its head, read at one moment. O(tuples); the sink holds the only copy.
     async fn load(&self, store: StoreId, sink: &mut dyn LoadSink) -> Result<(), DatastoreError>;

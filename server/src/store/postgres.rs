@@ -45,7 +45,7 @@ use super::statement::{Bound, Statement};
 use super::store_name::check_store_name;
 use super::tables::Tables;
 use super::write::{self, BatchOutcome};
-use super::{Datastore, Head, LoadSink, LogLabel, LogRecord, StoreInfo, StoreKey};
+use super::{Datastore, Head, KnownHead, LoadSink, LogLabel, LogRecord, MovedHeads, StoreInfo, StoreKey};
 
 /// Connections that write: one transaction of each store at a time, so many stores at once.
 const WRITERS: u32 = 8;
@@ -53,8 +53,11 @@ const WRITERS: u32 = 8;
 /// Connections that read heads and logs.
 const READERS: u32 = 6;
 
-/// Connections that load whole stores, which takes long.
-const LOADERS: u32 = 2;
+/// Connections that load whole stores, which takes long: some large ones must not keep the small ones waiting.
+const LOADERS: u32 = 4;
+
+/// Connections that look whether heads have moved: one at a time does, and it never stands behind other calls.
+const FOLLOWERS: u32 = 1;
 
 /// A database of stores in Postgres.
 #[derive(Debug)]
@@ -63,6 +66,7 @@ pub(crate) struct PostgresStore {
     writers: Pool,
     readers: Pool,
     loaders: Pool,
+    followers: Pool,
     schemas: SchemaCache,
     retries: RetryCounts,
 }
@@ -92,6 +96,7 @@ impl PostgresStore {
             writers: pool(WRITERS),
             readers: pool(READERS),
             loaders: pool(LOADERS),
+            followers: pool(FOLLOWERS),
             schemas: SchemaCache::default(),
             retries: RetryCounts::default(),
             place,
@@ -236,6 +241,13 @@ impl PostgresStore {
         lent.give_back();
         Ok(head)
     }
+
+    async fn moved_once(&self, known: &[KnownHead]) -> Result<MovedHeads, DatastoreError> {
+        let mut lent = self.followers.take(&self.schemas).await?;
+        let moved = self.within("read the heads", heads::moved(&mut lent.connection, known)).await?;
+        lent.give_back();
+        Ok(moved)
+    }
 }
 
 /// Where a URL leads, without user and password, for people.
@@ -298,6 +310,10 @@ impl Datastore for PostgresStore {
         attempts!(self, readers, "read the head", self.head_once(store))
     }
 
+    async fn moved_heads(&self, known: &[KnownHead]) -> Result<MovedHeads, DatastoreError> {
+        attempts!(self, followers, "read the heads", self.moved_once(known))
+    }
+
     async fn load(&self, store: StoreId, sink: &mut dyn LoadSink) -> Result<(), DatastoreError> {
         // The reading is not tried again, because the sink has what came already. Whoever loads tries again with a new one.
         let mut lent = attempts!(self, loaders, "begin to read a store", self.begin_load())?;
@@ -338,6 +354,7 @@ impl Datastore for PostgresStore {
         self.writers.close().await;
         self.readers.close().await;
         self.loaders.close().await;
+        self.followers.close().await;
     }
 }
 

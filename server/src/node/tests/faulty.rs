@@ -10,8 +10,8 @@ use dhow_engine::time::Timestamp;
 use tokio::sync::Semaphore;
 
 use crate::store::{
-    Committed, CreateStoreError, Datastore, DatastoreError, Head, LoadSink, LogLabel, LogRecord, RequestOutcome, SchemaCommand,
-    SchemaCommitted, SchemaWriteError, StoreInfo, StoreKey, WriteCommand, WriteError,
+    Committed, CreateStoreError, Datastore, DatastoreError, Head, KnownHead, LoadSink, LogLabel, LogRecord, MovedHeads, RequestOutcome,
+    SchemaCommand, SchemaCommitted, SchemaWriteError, StoreInfo, StoreKey, WriteCommand, WriteError,
 };
 
 /// What goes wrong with a write.
@@ -126,6 +126,10 @@ impl Datastore for Faulty {
     async fn head(&self, store: StoreId) -> Result<Head, DatastoreError> {
         self.heads_read.fetch_add(1, Ordering::SeqCst);
         self.inner().head(store).await
+    }
+
+    async fn moved_heads(&self, known: &[KnownHead]) -> Result<MovedHeads, DatastoreError> {
+        self.inner().moved_heads(known).await
     }
 
     async fn load(&self, store: StoreId, sink: &mut dyn LoadSink) -> Result<(), DatastoreError> {
