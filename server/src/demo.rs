@@ -112,6 +112,7 @@ async fn start(data: &Path) -> Result<RunningServer, Failure> {
         insecure: false,
         limits: Limits::default(),
         foreign_tokens: crate::config::ForeignTokens::Answer,
+        memory: crate::config::Memory::default(),
         load: None,
     };
     let default: SocketAddr = serve::DEFAULT_ADDRESS.parse().map_err(|_| Failure::new("address", "the default address cannot be read"))?;

@@ -33,6 +33,7 @@ use dhow_engine::entry::{Chain, Entry, EntryLabel, SchemaText, StoreId};
 use dhow_engine::schema_version::WrittenSchema;
 use dhow_engine::time::Timestamp;
 use dhow_engine::tuple::Tuple;
+use tokio::sync::Notify;
 
 pub(crate) use command::{ChangeRequest, Committed, Expectation, Precondition, RequestOutcome, WriteCommand, WriteError};
 pub(crate) use error::{CreateStoreError, DatastoreError};
@@ -180,6 +181,9 @@ pub(crate) trait Datastore: Send + Sync + std::fmt::Debug {
     /// Which of these stores' heads are no longer what was known of them, seen at one moment. One statement, whose cost grows with the
     /// stores asked for and not with those that there are. It waits for no other call.
     async fn moved_heads(&self, known: &[KnownHead]) -> Result<MovedHeads, DatastoreError>;
+
+    /// Wakes whoever waits for it when another server may have written. It may wake too often, and it may not wake at all.
+    fn wakes(&self) -> Arc<Notify>;
 
     /// A whole store at its head, read at one moment. O(tuples); the sink holds the only copy.
     async fn load(&self, store: StoreId, sink: &mut dyn LoadSink) -> Result<(), DatastoreError>;

@@ -57,6 +57,7 @@ fn options(access: Access) -> ServeOptions {
         insecure: false,
         limits: Limits::default(),
         foreign_tokens: crate::config::ForeignTokens::Answer,
+        memory: crate::config::Memory::default(),
         load: None,
     }
 }

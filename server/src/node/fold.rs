@@ -9,10 +9,11 @@ mod load;
 mod mend;
 mod tail;
 mod tend;
+mod waiting;
 mod window;
 
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex as PlainMutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -24,8 +25,9 @@ use tokio::sync::{Mutex, watch as signal};
 
 use crate::clock::{Reading, SteadyClock, microseconds};
 use crate::store::committer::Follower;
-use crate::store::{Datastore, DatastoreError, Head, LogRecord};
+use crate::store::{Datastore, DatastoreError, Head, KnownHead, LogRecord};
 use tail::Tail;
+use waiting::Waiting;
 
 /// How many entries are read from the log at once.
 pub(super) const LOG_PAGE: usize = 500;
@@ -44,6 +46,20 @@ pub(super) struct Fold {
     turn: Mutex<LoadedAnew>,
     /// Changes only under the lock of `seen`, so that who holds that finds both at the same place.
     progress: signal::Sender<Progress>,
+    /// Guards the readers that wait for a revision; held for moments only.
+    waiting: PlainMutex<Waiting>,
+    /// Whether the fold is being brought to a head that a look at all heads found.
+    catching_up: AtomicBool,
+}
+
+/// The fold's one turn to catch up beside everything else, given back when it is dropped.
+#[derive(Debug)]
+pub(super) struct CatchingUp(Arc<Fold>);
+
+impl Drop for CatchingUp {
+    fn drop(&mut self) {
+        self.0.catching_up.store(false, Ordering::SeqCst);
+    }
 }
 
 #[derive(Debug)]
@@ -110,6 +126,8 @@ impl Fold {
             seen: RwLock::new(Seen { history, tail: Tail::default(), observed, set_aside: None }),
             turn: Mutex::new(false),
             progress: signal::Sender::new(Progress { revision, replaced: 0, gone: false }),
+            waiting: PlainMutex::default(),
+            catching_up: AtomicBool::new(false),
         })
     }
 
@@ -127,6 +145,37 @@ impl Fold {
 
     pub(super) fn monotonic(&self) -> Duration {
         self.clock.monotonic()
+    }
+
+    /// Where the fold is; `None` once the store was set aside.
+    pub(super) fn place(&self) -> Option<(KnownHead, Progress)> {
+        let seen = self.seen().ok()?;
+        let position = seen.history.head().position();
+        Some((KnownHead { store: self.store, revision: position.revision, chain: position.chain }, self.progress()))
+    }
+
+    /// Takes note that the head was seen where the fold was `before`, by a look that began at `began`.
+    pub(super) fn was_up_to_date(&self, began: Duration, before: Progress) {
+        let mut seen = self.seen_mut();
+        if self.progress().replaced == before.replaced {
+            seen.observed = seen.observed.max(began);
+        }
+    }
+
+    /// When the head was last observed to be no newer than what is folded.
+    pub(super) fn observed(&self) -> Duration {
+        self.seen.read().unwrap_or_else(PoisonError::into_inner).observed
+    }
+
+    /// Takes the turn to catch up beside everything else; `None`: somebody has it.
+    pub(super) fn begin_catching_up(self: &Arc<Self>) -> Option<CatchingUp> {
+        (!self.catching_up.swap(true, Ordering::SeqCst)).then(|| CatchingUp(Arc::clone(self)))
+    }
+
+    /// Whether nothing is known here that the database does not know, and nobody watches.
+    pub(super) fn may_be_forgotten(&self) -> bool {
+        // The one who tends it watches, too.
+        self.progress.receiver_count() <= 1 && self.offset_us.load(Ordering::SeqCst) == 0 && self.seen().is_ok()
     }
 
     /// The store's time.
@@ -210,6 +259,15 @@ impl Fold {
     async fn catch_up(&self, head: &Head, before: Progress) -> Result<(), DatastoreError> {
         let mut turn = self.turn.lock().await;
         drop(self.seen()?);
+        let read_since;
+        let (head, before) = if self.progress().replaced == before.replaced {
+            (head, before)
+        } else {
+            // The head may be that of the history that was replaced in the meantime, which nothing tells about the one in its place.
+            let before = self.progress();
+            read_since = self.datastore.head(self.store).await?;
+            (&read_since, before)
+        };
         let other = self.chain_at(head.revision).is_some_and(|chain| chain != head.chain);
         if self.is_behind(head, before) || other {
             let problem = format!("the head of the log is at revision {} of a history that is not the one folded", head.revision);
@@ -267,6 +325,8 @@ impl Fold {
         seen.history.push(next, changes).map_err(|_| FoldError::Revision { expected, found: revision })?;
         seen.tail.push(record.clone());
         self.progress.send_modify(|progress| progress.revision = revision);
+        drop(seen);
+        self.wake_waiting();
         Ok(())
     }
 
@@ -295,6 +355,8 @@ impl Fold {
             progress.revision = revision;
             progress.replaced += 1;
         });
+        drop(seen);
+        self.wake_waiting();
         Ok(())
     }
 
@@ -324,7 +386,7 @@ impl Fold {
 }
 
 /// An error with its causes.
-fn told(error: &dyn std::error::Error) -> String {
+pub(super) fn told(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -40,7 +40,7 @@ async fn database() -> Arc<dyn Datastore> {
 
 async fn node(datastore: Arc<dyn Datastore>, clock: &ManualClock, limits: Limits, foreign: ForeignTokens) -> Arc<Node> {
     let steady = SteadyClock::new(Arc::new(clock.clone()), limits.max_clock_skew);
-    Node::open(datastore, steady, &limits, foreign).await.unwrap()
+    Node::open(datastore, steady, &limits, foreign, Memory::default()).await.unwrap()
 }
 
 impl Bench {

@@ -102,6 +102,7 @@ impl ServeArguments {
             insecure: self.insecure,
             limits: file.limits,
             foreign_tokens: file.foreign_tokens,
+            memory: file.memory,
             load: self.load,
         };
         options.check()?;

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use crate::api::door::Access;
-use crate::config::{self, ForeignTokens, TlsFiles};
+use crate::config::{self, ForeignTokens, Memory, TlsFiles};
 use crate::limits::Limits;
 use crate::store::postgres::DatabaseUrl;
 
@@ -25,6 +25,8 @@ pub(crate) struct ServeOptions {
     pub(crate) limits: Limits,
     /// What a read at least as fresh as a token of another history gets.
     pub(crate) foreign_tokens: ForeignTokens,
+    /// Which stores stay in memory.
+    pub(crate) memory: Memory,
     /// What each fresh store of a test server begins with.
     pub(crate) load: Option<PathBuf>,
 }

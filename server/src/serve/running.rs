@@ -21,7 +21,7 @@ use crate::api::door::{Access, Door};
 use crate::api::test_stores::TestStores;
 use crate::clock::{Clock, SteadyClock, SystemClock};
 use crate::limits::{self, Limits};
-use crate::node::Node;
+use crate::node::{Contact, Node};
 use crate::store::postgres::{self, PostgresStore, migrate};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Datastore, DatastoreError};
@@ -102,6 +102,8 @@ pub(crate) struct RunningServer {
     node: Arc<Node>,
     /// Guards the handle of the task that serves: only one of `ended` and `shutdown` waits for it.
     task: Mutex<Option<JoinHandle<Result<(), tonic::transport::Error>>>>,
+    /// Guards the handle of the task that tells whether the server can write.
+    telling: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// Starts a server. It listens when this returns.
@@ -128,7 +130,7 @@ pub(crate) async fn run(options: ServeOptions) -> Result<RunningServer, ServeErr
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let steady = SteadyClock::new(Arc::clone(&clock), options.limits.max_clock_skew);
-    let node = Node::open(datastore, steady, &options.limits, options.foreign_tokens).await?;
+    let node = Node::open(datastore, steady, &options.limits, options.foreign_tokens, options.memory.clone()).await?;
     let greeting = greeting(&options, address)?;
     let (stop, stopping) = watch::channel(false);
     let test_stores = test_stores(&options)?;
@@ -141,6 +143,8 @@ pub(crate) async fn run(options: ServeOptions) -> Result<RunningServer, ServeErr
     for name in served(ephemeral) {
         health.set_service_status(name, ServingStatus::Serving).await;
     }
+    let telling = tokio::spawn(tell_writes(health.clone(), node.contact(), stopping.clone()));
+    node.start();
 
     let door = Door::new(Arc::new(options.access), clock);
     let mut server = Server::builder()
@@ -158,7 +162,23 @@ pub(crate) async fn run(options: ServeOptions) -> Result<RunningServer, ServeErr
         // An error means that nobody can stop the server any more, which is a way of stopping it.
         let _ = stopped.wait_for(|stop| *stop).await;
     }));
-    Ok(RunningServer { address, greeting, stop, limits: options.limits, health, node, task: Mutex::new(Some(task)) })
+    let (task, telling) = (Mutex::new(Some(task)), Mutex::new(Some(telling)));
+    Ok(RunningServer { address, greeting, stop, limits: options.limits, health, node, task, telling })
+}
+
+/// Tells whether the server can write, as that changes, until it stops. Whether it answers does not hang on the database.
+async fn tell_writes(health: HealthReporter, mut contact: watch::Receiver<Contact>, mut stopping: watch::Receiver<bool>) {
+    loop {
+        let can_write = contact.borrow_and_update().takes_writes();
+        let status = if can_write { ServingStatus::Serving } else { ServingStatus::NotServing };
+        health.set_service_status(WRITE_HEALTH, status).await;
+        tokio::select! {
+            biased;
+            // An error of either means that the server ends.
+            _ = stopping.wait_for(|stop| *stop) => return,
+            changed = contact.changed() => if changed.is_err() { return },
+        }
+    }
 }
 
 /// What a test server begins its stores with; `None` for other servers.
@@ -242,6 +262,12 @@ impl RunningServer {
     /// # Errors
     /// When something did not end as it should.
     pub(crate) async fn shutdown(&self) -> Result<(), ServeError> {
+        // Whoever tells that the server can write must not do so after this.
+        if let Some(telling) = self.telling.lock().await.take() {
+            telling.abort();
+            // It ends by being aborted.
+            let _ = telling.await;
+        }
         for name in served(true) {
             self.health.set_service_status(name, ServingStatus::NotServing).await;
         }

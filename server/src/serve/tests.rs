@@ -19,6 +19,7 @@ fn options(address: &str, access: Access, tls: bool, insecure: bool) -> ServeOpt
         insecure,
         limits: Limits::default(),
         foreign_tokens: crate::config::ForeignTokens::Answer,
+        memory: crate::config::Memory::default(),
         load: None,
     }
 }

@@ -19,6 +19,7 @@ mod tables;
 mod transaction;
 mod url;
 mod versions;
+mod wakes;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use dhow_engine::time::Timestamp;
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Postgres};
+use tokio::sync::Notify;
 
 use self::connect::Place;
 pub(crate) use self::connect::Timing;
@@ -36,6 +38,7 @@ use self::pool::{Lent, Pool};
 use self::retry::{Again, Attempts, Failed, RetryCounts, timed_out};
 use self::tables::PostgresTables;
 pub(crate) use self::url::DatabaseUrl;
+use self::wakes::Wakes;
 use super::batch::is_kept;
 use super::command::{Committed, RequestOutcome, WriteCommand, WriteError};
 use super::error::{CreateStoreError, DatastoreError};
@@ -67,6 +70,7 @@ pub(crate) struct PostgresStore {
     readers: Pool,
     loaders: Pool,
     followers: Pool,
+    wakes: Wakes,
     schemas: SchemaCache,
     retries: RetryCounts,
 }
@@ -97,6 +101,7 @@ impl PostgresStore {
             readers: pool(READERS),
             loaders: pool(LOADERS),
             followers: pool(FOLLOWERS),
+            wakes: Wakes::new(place.clone()),
             schemas: SchemaCache::default(),
             retries: RetryCounts::default(),
             place,
@@ -302,6 +307,7 @@ impl Datastore for PostgresStore {
 
     async fn delete_store(&self, store: StoreId) -> Result<bool, DatastoreError> {
         let outcome = attempts!(self, writers, "remove a store", self.delete_once(store));
+        self.wakes.say();
         self.schemas.forget(store);
         outcome
     }
@@ -312,6 +318,10 @@ impl Datastore for PostgresStore {
 
     async fn moved_heads(&self, known: &[KnownHead]) -> Result<MovedHeads, DatastoreError> {
         attempts!(self, followers, "read the heads", self.moved_once(known))
+    }
+
+    fn wakes(&self) -> Arc<Notify> {
+        self.wakes.heard()
     }
 
     async fn load(&self, store: StoreId, sink: &mut dyn LoadSink) -> Result<(), DatastoreError> {
@@ -342,15 +352,24 @@ impl Datastore for PostgresStore {
         batch: &[WriteCommand],
     ) -> Result<Vec<Result<Committed, WriteError>>, DatastoreError> {
         let outcome = attempts!(self, writers, "write", self.write_once(store, now, batch));
-        outcome.map(|outcome| outcome.commands)
+        let outcome = outcome?;
+        if outcome.changed {
+            self.wakes.say();
+        }
+        Ok(outcome.commands)
     }
 
     async fn write_schema(&self, store: StoreId, now: Timestamp, command: &SchemaCommand) -> Result<SchemaCommitted, SchemaWriteError> {
         let next = schemas::compiled(&command.source).await?;
-        attempts!(self, writers, "write the schema", self.write_schema_once(store, now, command, &next))
+        let committed = attempts!(self, writers, "write the schema", self.write_schema_once(store, now, command, &next))?;
+        if committed.record.is_some() {
+            self.wakes.say();
+        }
+        Ok(committed)
     }
 
     async fn close(&self) {
+        self.wakes.close();
         self.writers.close().await;
         self.readers.close().await;
         self.loaders.close().await;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use dhow_engine::entry::StoreId;
 use dhow_engine::time::Timestamp;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::store::{
     Committed, CreateStoreError, Datastore, DatastoreError, Head, KnownHead, LoadSink, LogLabel, LogRecord, MovedHeads, RequestOutcome,
@@ -130,6 +130,10 @@ impl Datastore for Faulty {
 
     async fn moved_heads(&self, known: &[KnownHead]) -> Result<MovedHeads, DatastoreError> {
         self.inner().moved_heads(known).await
+    }
+
+    fn wakes(&self) -> Arc<Notify> {
+        self.inner().wakes()
     }
 
     async fn load(&self, store: StoreId, sink: &mut dyn LoadSink) -> Result<(), DatastoreError> {

@@ -2,14 +2,14 @@
 
 use super::*;
 use crate::clock::{ManualClock, SteadyClock};
-use crate::config::ForeignTokens;
+use crate::config::{ForeignTokens, Memory};
 use crate::limits::Limits;
 use crate::node::{Consistency, Node, ReadError, ReadPoint};
 
 async fn node(scratch: &Scratch) -> Arc<Node> {
     let limits = Limits::default();
     let clock = SteadyClock::new(Arc::new(ManualClock::at(at(0))), limits.max_clock_skew);
-    Node::open(Arc::new(scratch.open().await), clock, &limits, ForeignTokens::Answer).await.unwrap()
+    Node::open(Arc::new(scratch.open().await), clock, &limits, ForeignTokens::Answer, Memory::default()).await.unwrap()
 }
 
 async fn read(node: &Node, store: StoreId, consistency: Consistency) -> Result<ReadPoint, ReadError> {
