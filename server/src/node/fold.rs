@@ -42,8 +42,8 @@ pub(super) struct Fold {
     offset_us: AtomicI64,
     /// Guards what readers see. Held for moments only: nothing is folded or awaited under it.
     seen: RwLock<Seen>,
-    /// Guards whose turn it is to fold; holds whether the fold was loaded anew since an entry was last folded.
-    turn: Mutex<LoadedAnew>,
+    /// Guards whose turn it is to fold; holds whether what is folded was loaded anew.
+    turn: Mutex<Loaded>,
     /// Changes only under the lock of `seen`, so that who holds that finds both at the same place.
     progress: signal::Sender<Progress>,
     /// Guards the readers that wait for a revision; held for moments only.
@@ -72,7 +72,25 @@ struct Seen {
     set_aside: Option<DatastoreError>,
 }
 
-type LoadedAnew = bool;
+/// How what is folded came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Loaded {
+    /// Entries were folded since it was last loaded, or it never was but at the beginning.
+    Before,
+    /// It was loaded anew, and no entry folded since.
+    Anew,
+    /// As before, and the database's head was seen to be where it is: if another head is found now, the history was replaced once more.
+    AnewAndSeen,
+}
+
+/// Why what is folded is to be loaded anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    /// The log's head is not on the history folded.
+    Head,
+    /// An entry does not fold, or memory cannot be read.
+    Fold,
+}
 
 /// How far a fold is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,7 +142,7 @@ impl Fold {
             clock,
             offset_us: AtomicI64::new(0),
             seen: RwLock::new(Seen { history, tail: Tail::default(), observed, set_aside: None }),
-            turn: Mutex::new(false),
+            turn: Mutex::new(Loaded::Before),
             progress: signal::Sender::new(Progress { revision, replaced: 0, gone: false }),
             waiting: PlainMutex::default(),
             catching_up: AtomicBool::new(false),
@@ -159,6 +177,17 @@ impl Fold {
         let mut seen = self.seen_mut();
         if self.progress().replaced == before.replaced {
             seen.observed = seen.observed.max(began);
+            drop(seen);
+            self.was_seen();
+        }
+    }
+
+    /// Takes note that the head was seen to be where the fold is. Whoever has the turn meanwhile does something that ends this anyway.
+    fn was_seen(&self) {
+        if let Ok(mut turn) = self.turn.try_lock()
+            && *turn == Loaded::Anew
+        {
+            *turn = Loaded::AnewAndSeen;
         }
     }
 
@@ -244,7 +273,9 @@ impl Fold {
     /// When the log cannot be read, or does not fold.
     pub(super) async fn observe(self: &Arc<Self>, head: Head, began: Duration, before: Progress) -> Result<(), DatastoreError> {
         let folded = !self.is_behind(&head, before) && self.chain_at(head.revision) == Some(head.chain);
-        if !folded {
+        if folded {
+            self.was_seen();
+        } else {
             let fold = Arc::clone(self);
             let catching_up = tokio::spawn(async move { fold.catch_up(&head, before).await });
             // The task is never aborted; that it panicked is a mistake that the log has told of.
@@ -271,7 +302,7 @@ impl Fold {
         let other = self.chain_at(head.revision).is_some_and(|chain| chain != head.chain);
         if self.is_behind(head, before) || other {
             let problem = format!("the head of the log is at revision {} of a history that is not the one folded", head.revision);
-            return self.heal(&mut turn, &problem).await;
+            return self.heal(&mut turn, Cause::Head, &problem).await;
         }
         self.fold_up_to(&mut turn, head.revision).await
     }
@@ -283,18 +314,19 @@ impl Fold {
 
     /// Folds the log up to a revision that it is known to have; or loads the store anew where it does not fold. What is loaded then is
     /// as new as what was asked for, even if it is the head of a shorter history.
-    async fn fold_up_to(&self, turn: &mut LoadedAnew, revision: u64) -> Result<(), DatastoreError> {
+    async fn fold_up_to(&self, turn: &mut Loaded, revision: u64) -> Result<(), DatastoreError> {
         while self.progress().revision < revision {
             let after = self.progress().revision;
             let records = self.datastore.log(self.store, after, LOG_PAGE).await?;
             if records.is_empty() {
-                return self.heal(turn, &format!("the log has no entry behind revision {after}, its head is at {revision}")).await;
+                let problem = format!("the log has no entry behind revision {after}, its head is at {revision}");
+                return self.heal(turn, Cause::Head, &problem).await;
             }
             for record in &records {
                 if let Err(error) = self.fold(record).await {
-                    return self.heal(turn, &told(&error)).await;
+                    return self.heal(turn, Cause::Fold, &told(&error)).await;
                 }
-                *turn = false;
+                *turn = Loaded::Before;
             }
         }
         Ok(())
@@ -331,9 +363,13 @@ impl Fold {
     }
 
     /// Loads the store anew because what the database has does not continue what is folded; once, until an entry folds again.
-    async fn heal(&self, turn: &mut LoadedAnew, problem: &str) -> Result<(), DatastoreError> {
+    async fn heal(&self, turn: &mut Loaded, cause: Cause, problem: &str) -> Result<(), DatastoreError> {
         tracing::error!(store = %self.store, "the store's fold diverged from the database: {problem}");
-        if *turn {
+        let again = match (*turn, cause) {
+            (Loaded::Before, _) | (Loaded::AnewAndSeen, Cause::Head) => false,
+            (Loaded::Anew, _) | (Loaded::AnewAndSeen, Cause::Fold) => true,
+        };
+        if again {
             return Err(self.set_aside(format!("it was read anew, and diverged again: {problem}")));
         }
         let (tail, folded) = {
@@ -348,7 +384,7 @@ impl Fold {
         };
         let revision = history.head().revision();
         load::report_lost(&*self.datastore, self.store, &tail, folded, &history).await;
-        *turn = true;
+        *turn = Loaded::Anew;
         let mut seen = self.seen_mut();
         *seen = Seen { history, tail: Tail::default(), observed, set_aside: None };
         self.progress.send_modify(|progress| {
@@ -410,8 +446,8 @@ impl Follower for Fold {
             && record.entry.revision == self.progress().revision + 1
         {
             match self.fold(record).await {
-                Ok(()) => *turn = false,
-                Err(error) => return self.heal(&mut turn, &told(&error)).await,
+                Ok(()) => *turn = Loaded::Before,
+                Err(error) => return self.heal(&mut turn, Cause::Fold, &told(&error)).await,
             }
         }
         self.fold_up_to(&mut turn, revision).await

@@ -99,7 +99,7 @@ impl Node {
     /// When the fold is older than it may be, or the database says that the store is gone or damaged.
     async fn keep_in_touch(&self, hosted: &Hosted, allowed: Option<Duration>) -> Result<(), ReadError> {
         let Bounds { max_staleness, stale_serve_max, .. } = self.bounds;
-        if self.age(hosted.fold().observed(), hosted) <= max_staleness {
+        if self.datastore.is_sole_writer() || self.age(hosted.fold().observed(), hosted) <= max_staleness {
             return Ok(());
         }
         // One that is known to be silent is asked again and again by the follower; nobody else waits for that.
@@ -179,24 +179,36 @@ impl Node {
         if token.store != fold.store() {
             return Ok(Recognised::Foreign);
         }
-        if token.revision > fold.progress().revision {
-            let mut place = fold.queue_for(token.revision).ok_or(ReadError::TooManyWaiting { waiting: READS_WAITING.count() })?;
-            // Whatever comes first: the revision, carried by the follower or another read, or the head, which tells whether it exists.
-            tokio::select! {
-                biased;
-                () = place.reached() => {}
-                asked = self.ask(hosted) => asked?,
+        loop {
+            if token.revision > fold.progress().revision {
+                self.reach(hosted, token.revision).await?;
             }
-            let head = fold.progress().revision;
-            if token.revision > head {
-                return Err(ReadError::TooNew { revision: token.revision, head });
+            let history = fold.progress().replaced;
+            let chain = self.chain(hosted, history, token.revision).await?;
+            if fold.progress().replaced == history {
+                return Ok(match chain {
+                    Some(chain) if ChainPrefix::of(&chain) == token.chain => Recognised::Ours { history, chain },
+                    Some(_) | None => Recognised::Foreign,
+                });
             }
         }
-        let history = fold.progress().replaced;
-        Ok(match self.chain(hosted, history, token.revision).await? {
-            Some(chain) if ChainPrefix::of(&chain) == token.chain => Recognised::Ours { history, chain },
-            Some(_) | None => Recognised::Foreign,
-        })
+    }
+
+    /// Waits for a revision that is newer than what is folded.
+    ///
+    /// # Errors
+    /// When there is none, the database cannot be asked, or too many others wait.
+    async fn reach(&self, hosted: &Hosted, revision: u64) -> Result<(), ReadError> {
+        let fold = hosted.fold();
+        let mut place = fold.queue_for(revision).ok_or(ReadError::TooManyWaiting { waiting: READS_WAITING.count() })?;
+        // Whatever comes first: the revision, carried by the follower or another read, or the head, which tells whether it exists.
+        tokio::select! {
+            biased;
+            () = place.reached() => {}
+            asked = self.ask(hosted) => asked?,
+        }
+        let head = fold.progress().revision;
+        if revision > head { Err(ReadError::TooNew { revision, head }) } else { Ok(()) }
     }
 
     /// The chain at a revision of the store's history; `None` when the log no longer has it.
@@ -212,7 +224,12 @@ impl Node {
         }
         let records = self.datastore.log(fold.store(), revision.saturating_sub(1), 1).await?;
         let chain = records.first().filter(|record| record.entry.revision == revision).map(|record| record.chain);
-        if let Some(chain) = chain {
+        // The log may be of another history than what is folded: the database was put back in time, and this node has not noticed yet. A
+        // head that is read after the log tells; then the fold is replaced, and with it the number of its history.
+        hosted.observe(&self.datastore).await?;
+        if let Some(chain) = chain
+            && fold.progress().replaced == history
+        {
             self.chains.insert(key, chain);
         }
         Ok(chain)

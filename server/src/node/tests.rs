@@ -2,8 +2,11 @@
 
 mod faults;
 mod faulty;
+mod following;
 mod freshness;
 mod history;
+mod memory;
+mod simulation;
 mod tending;
 mod watching;
 

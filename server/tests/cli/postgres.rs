@@ -5,21 +5,26 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use super::program::{SCHEMA, Server, TUPLES, file, run};
 
 /// A schema of the test's own, dropped at its end.
-struct Database {
+pub(super) struct Database {
     server: String,
     name: String,
     /// The schema's URL.
-    url: String,
+    pub(super) url: String,
 }
 
 impl Database {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let server = std::env::var_os("DATABASE_URL").and_then(|url| url.into_string().ok()).unwrap_or_else(|| {
             panic!(
                 "this test needs a Postgres: set DATABASE_URL, or run it by `scripts/test`, or by \
                  `scripts/rig/postgres with FOLDER -- cargo test ...`, which start a private one"
             )
         });
+        Self::on(server)
+    }
+
+    /// A schema in the Postgres of this URL.
+    pub(super) fn on(server: String) -> Self {
         let name = format!("dhow_test_{}", uuid::Uuid::new_v4().simple());
         let parameters = if server.contains('?') { '&' } else { '?' };
         let url = format!("{server}{parameters}options=-c%20search_path%3D{name}");
@@ -33,7 +38,7 @@ impl Database {
         user.split_once(':').map_or("", |(_, password)| password)
     }
 
-    fn serve(&self, options: &[&str]) -> Server {
+    pub(super) fn serve(&self, options: &[&str]) -> Server {
         let options = [&["--database", &self.url, "--listen", "127.0.0.1:0"], options].concat();
         Server::start(tempfile::tempdir().unwrap(), &options)
     }
@@ -46,7 +51,7 @@ impl Drop for Database {
     }
 }
 
-fn execute(url: &str, sql: &str) -> Result<(), sqlx::Error> {
+pub(super) fn execute(url: &str, sql: &str) -> Result<(), sqlx::Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let mut connection = PgConnection::connect(url).await?;

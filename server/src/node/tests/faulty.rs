@@ -51,6 +51,10 @@ pub(super) struct Faulty {
     pub(super) loads: AtomicUsize,
     /// Whether the connection is lost after a store was made or removed, before the database says so.
     pub(super) lose_stores: AtomicBool,
+    /// Whether nothing is answered but what can be answered without a database.
+    pub(super) silent: AtomicBool,
+    /// Whether a single head is never told, though all heads are.
+    pub(super) hide_heads: AtomicBool,
     /// Each load takes a permit before it ends.
     pub(super) load_gate: Semaphore,
 }
@@ -65,6 +69,8 @@ impl Faulty {
             heads_read: none(),
             loads: none(),
             lose_stores: AtomicBool::new(false),
+            silent: AtomicBool::new(false),
+            hide_heads: AtomicBool::new(false),
             load_gate: Semaphore::new(Semaphore::MAX_PERMITS),
         }
     }
@@ -80,6 +86,10 @@ impl Faulty {
 
     fn told<T>(&self, outcome: T) -> Result<T, DatastoreError> {
         if self.lose_stores.load(Ordering::SeqCst) { Err(DatastoreError::CommitUnknown { source: lost() }) } else { Ok(outcome) }
+    }
+
+    fn reached(&self) -> Result<(), DatastoreError> {
+        if self.silent.load(Ordering::SeqCst) { Err(DatastoreError::Lost { doing: "answer", source: lost() }) } else { Ok(()) }
     }
 
     /// Makes loads wait.
@@ -125,10 +135,15 @@ impl Datastore for Faulty {
 
     async fn head(&self, store: StoreId) -> Result<Head, DatastoreError> {
         self.heads_read.fetch_add(1, Ordering::SeqCst);
+        self.reached()?;
+        if self.hide_heads.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         self.inner().head(store).await
     }
 
     async fn moved_heads(&self, known: &[KnownHead]) -> Result<MovedHeads, DatastoreError> {
+        self.reached()?;
         self.inner().moved_heads(known).await
     }
 
@@ -144,6 +159,7 @@ impl Datastore for Faulty {
     }
 
     async fn log(&self, store: StoreId, after: u64, limit: usize) -> Result<Vec<LogRecord>, DatastoreError> {
+        self.reached()?;
         let mut records = self.inner().log(store, after, limit).await?;
         if records.len() < 2 {
             return Ok(records);

@@ -1,7 +1,9 @@
 //! Nodes that share a database, as far as a read of the head takes them.
 
+use futures_util::StreamExt;
+
 use super::*;
-use crate::clock::{ManualClock, SteadyClock};
+use crate::clock::{Clock as _, ManualClock, SteadyClock, SystemClock};
 use crate::config::{ForeignTokens, Memory};
 use crate::limits::Limits;
 use crate::node::{Consistency, Node, ReadError, ReadPoint};
@@ -52,4 +54,35 @@ async fn a_store_that_another_node_removed_is_forgotten_where_that_is_found() {
     assert_eq!(two.resolve("main").await.unwrap().id, new);
     two.refresh_stores().await.unwrap();
     assert_eq!(two.stores(10, |_| true).len(), 1);
+}
+
+/// Acknowledgement on one node to visible on the other, as somebody who watches there sees it. The figures are told, not asserted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_follows_shows_each_write_of_another() {
+    let scratch = Scratch::migrated().await;
+    let (one, two) = (node(&scratch).await, node(&scratch).await);
+    one.start();
+    two.start();
+    let store = one.create_store("main").await.unwrap().id;
+    one.write_schema(store, schema_command(SCHEMA), None).await.unwrap();
+    let begin = read(&two, one.resolve("main").await.unwrap().id, Consistency::FullyConsistent).await;
+    // The other node has not heard of the store yet: whoever names it makes it ask.
+    assert_eq!(begin.unwrap_err().code(), "DH-D009");
+    assert_eq!(two.resolve("main").await.unwrap().id, store);
+    let begin = read(&two, store, Consistency::FullyConsistent).await.unwrap().token;
+    let mut seen = Box::pin(two.watch(store, begin).await.unwrap());
+    let clock = SystemClock::new();
+    let mut took = Vec::new();
+    for n in 0..200 {
+        let token = one.write(store, command(&format!("r{n}"), [create(&format!("doc:{n}#viewer@user:1"))]), None).await.unwrap().token;
+        let acknowledged = clock.monotonic();
+        assert_eq!(seen.next().await.unwrap().unwrap().token, token);
+        took.push(clock.monotonic().saturating_sub(acknowledged));
+        assert_eq!(read(&two, store, Consistency::MinimizeLatency).await.unwrap().token, token);
+    }
+    took.sort_unstable();
+    eprintln!("acknowledged to visible on the other node: p50 {:?}, p99 {:?}", took[took.len() / 2], took[took.len() * 99 / 100]);
+    for node in [one, two] {
+        node.close().await;
+    }
 }
