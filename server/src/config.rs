@@ -29,6 +29,7 @@
 mod changelog;
 pub(crate) mod keys;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -66,6 +67,8 @@ pub(crate) struct File {
     pub(crate) foreign_tokens: ForeignTokens,
     /// Where entries are published, if they are.
     pub(crate) changelog: Option<Settings>,
+    /// Which stores stay in memory.
+    pub(crate) memory: Memory,
     /// The keys.
     pub(crate) keys: KeyRing,
 }
@@ -114,6 +117,15 @@ pub(crate) enum ForeignTokens {
     Refuse,
 }
 
+/// Which stores stay in memory.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Memory {
+    /// How many bytes all stores together may take before those that were not used lately are given up; `None`: as many as there are.
+    pub(crate) limit_bytes: Option<u64>,
+    /// Stores, by name or id, that are loaded at the start and never given up.
+    pub(crate) pinned: BTreeSet<String>,
+}
+
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -141,6 +153,9 @@ struct Raw {
     log: Log,
     #[serde(default)]
     foreign_tokens: ForeignTokens,
+    memory_limit_bytes: Option<Spanned<u64>>,
+    #[serde(default)]
+    pinned_stores: BTreeSet<String>,
     #[serde(default)]
     limits: RawLimits,
     changelog: Option<changelog::Raw>,
@@ -162,6 +177,9 @@ struct RawLimits {
     hot_window_revisions: Option<Spanned<u32>>,
     hot_window_changes: Option<Spanned<u32>>,
     hot_window_ms: Option<Spanned<u32>>,
+    follow_interval_ms: Option<Spanned<u32>>,
+    max_staleness_ms: Option<Spanned<u32>>,
+    stale_serve_max_ms: Option<Spanned<u32>>,
 }
 
 /// The keys of each table of the file.
@@ -176,6 +194,8 @@ const TOP: &[&str] = &[
     "snapshot_max_age",
     "snapshot_verify",
     "foreign_tokens",
+    "memory_limit_bytes",
+    "pinned_stores",
     "tls",
     "log",
     "limits",
@@ -197,6 +217,9 @@ const LIMITS: &[&str] = &[
     "hot_window_revisions",
     "hot_window_changes",
     "hot_window_ms",
+    "follow_interval_ms",
+    "max_staleness_ms",
+    "stale_serve_max_ms",
 ];
 
 /// A configuration file that cannot be used.
@@ -340,8 +363,13 @@ impl File {
             max_age: raw.snapshot_max_age,
             verify: raw.snapshot_verify,
         };
+        let limit_bytes = match raw.memory_limit_bytes {
+            Some(bytes) if *bytes.get_ref() == 0 => return Err(place((Some(bytes.span()), Problem::ZeroLimit))),
+            bytes => bytes.map(Spanned::into_inner),
+        };
+        let memory = Memory { limit_bytes, pinned: raw.pinned_stores };
         let Raw { data, auto_migrate, tls, log, foreign_tokens, .. } = raw;
-        Ok(Self { address, data, database, auto_migrate, snapshots, tls, log, limits, foreign_tokens, changelog, keys })
+        Ok(Self { address, data, database, auto_migrate, snapshots, tls, log, limits, foreign_tokens, changelog, memory, keys })
     }
 }
 
@@ -405,6 +433,9 @@ impl RawLimits {
             hot_window_revisions: count(self.hot_window_revisions, default.hot_window_revisions)?,
             hot_window_changes: count(self.hot_window_changes, default.hot_window_changes)?,
             hot_window: ms(self.hot_window_ms, default.hot_window)?,
+            follow_interval: ms(self.follow_interval_ms, default.follow_interval)?,
+            max_staleness: ms(self.max_staleness_ms, default.max_staleness)?,
+            stale_serve_max: ms(self.stale_serve_max_ms, default.stale_serve_max)?,
         })
     }
 }
@@ -439,7 +470,8 @@ mod tests {
         let digest = KeyDigest::of("the key of the shop").to_hex();
         let text = format!(
             "address = \"[::1]:7171\"\ndata = \"shop.db\"\nsnapshots = \"snaps\"\nsnapshot_every = \"6h\"\nsnapshot_keep = 2\n\
-             snapshot_max_age = \"7d\"\nsnapshot_verify = \"full\"\nforeign_tokens = \"refuse\"\n[tls]\ncertificate = \"a.pem\"\nkey = \"a.key\"\n[log]\nlevel = \"debug\"\n\
+             snapshot_max_age = \"7d\"\nsnapshot_verify = \"full\"\nforeign_tokens = \"refuse\"\n\
+             memory_limit_bytes = 5000000000\npinned_stores = [\"shop\"]\n[tls]\ncertificate = \"a.pem\"\nkey = \"a.key\"\n[log]\nlevel = \"debug\"\n\
              format = \"json\"\n[limits]\ndeadline_max_ms = 5\n[[keys]]\nname = \"shop\"\nkey = \"sha256:{digest}\"\nstores = [\"shop\"]\n\
              rights = [\"read\"]\ndefault_store = \"shop\"\n[[keys]]\nname = \"root\"\nkey = \"0123456789abcdef\"\nstores = \"all\"\n\
              rights = [\"read\", \"write\", \"schema\", \"admin\"]\n"
@@ -452,6 +484,7 @@ mod tests {
         let verify = Some(Verification::Full);
         let snapshots = SnapshotSettings { folder: Some("snaps".into()), every, keep: Some(2), max_age, verify };
         assert_eq!(file.snapshots, snapshots);
+        assert_eq!(file.memory, Memory { limit_bytes: Some(5_000_000_000), pinned: ["shop".to_owned()].into() });
         assert_eq!(file.log.format, Some(LogFormat::Json));
         let shop = file.keys.identify("the key of the shop").unwrap();
         assert_eq!((&*shop.name, &shop.rights), ("shop", &[Right::Read].into()));
@@ -466,6 +499,7 @@ mod tests {
             ("adress = \"x\"", "dhow.toml:1:1: unknown key `adress`; did you mean `address`?", "DH-K002"),
             ("\n[log]\n  colour = 1\n", "dhow.toml:3:3: unknown key `colour`", "DH-K002"),
             ("[[keys]]\nnames = 1\n", "dhow.toml:2:1: unknown key `names`; did you mean `name`?", "DH-K002"),
+            ("memory_limit_bytes = 0\n", "dhow.toml:1:22: a limit must be at least 1", "DH-K004"),
             ("[limits]\nheavy_requests = 0\n", "dhow.toml:2:18: a limit must be at least 1", "DH-K004"),
             ("snapshot_keep = 0\n", "dhow.toml:1:17: a limit must be at least 1", "DH-K004"),
             ("snapshots_every = \"1h\"\n", "dhow.toml:1:1: unknown key `snapshots_every`; did you mean `snapshot_every`?", "DH-K002"),

@@ -113,6 +113,7 @@ async fn start(data: &Path) -> Result<RunningServer, Failure> {
         limits: Limits::default(),
         foreign_tokens: crate::config::ForeignTokens::Answer,
         snapshots: None,
+        memory: crate::config::Memory::default(),
         load: None,
     };
     let default: SocketAddr = serve::DEFAULT_ADDRESS.parse().map_err(|_| Failure::new("address", "the default address cannot be read"))?;

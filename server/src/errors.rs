@@ -236,6 +236,8 @@ fn told_read(error: &ReadError) -> Told {
         ReadError::TooOld { oldest, .. } => told(Code::OutOfRange).at("consistency").with("oldest", oldest),
         ReadError::HistoryReplaced => told(Code::Aborted),
         ReadError::Deadline { .. } => told(Code::DeadlineExceeded),
+        ReadError::Loading { .. } | ReadError::Unanswered { .. } | ReadError::TooStale { .. } => told(Code::Unavailable).retry(LATER),
+        ReadError::TooManyWaiting { .. } => told(Code::ResourceExhausted).retry(SOON),
         ReadError::Datastore(error) => told_datastore(error),
     }
 }
@@ -253,6 +255,7 @@ fn told_datastore(error: &DatastoreError) -> Told {
         | DatastoreError::Sql { .. }
         | DatastoreError::Connect { .. }
         | DatastoreError::Lost { .. }
+        | DatastoreError::Silent { .. }
         | DatastoreError::Busy { .. }
         | DatastoreError::NotWritable
         | DatastoreError::Outdated { .. }

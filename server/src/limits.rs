@@ -132,6 +132,12 @@ limits! {
     HOT_WINDOW_AGE = 600_000, Milliseconds, "time since the oldest of these revisions was replaced", "as above", set "hot_window_ms";
     TAIL_ENTRIES = 1_000, Count, "log entries of a store that are kept in memory for Watch", "watchers further back read the database";
     TAIL_BYTES = 4 * 1024 * 1024, Bytes, "these entries, each store's", "as above";
+    FOLLOW_INTERVAL = 50, Milliseconds, "pause between two looks at where other servers have moved the heads to; a notification of Postgres ends it early, and looks take at most a fifth of the time", "longer, as long as the database does not answer", set "follow_interval_ms";
+    FOLLOW_INTERVAL_MAX = 1_000, Milliseconds, "this pause while the database does not answer: it doubles up to here", "the database is asked again";
+    FOLLOW_PATIENCE = 2_000, Milliseconds, "wait for the answer to such a look", "the database counts as silent: writes are refused at once, code `DH-D020`, and so are reads that need it";
+    MAX_STALENESS = 5_000, Milliseconds, "time since a store's head was last seen to be what this node has", "the database is asked before an answer; where it is silent, answers are marked degraded", set "max_staleness_ms";
+    STALE_SERVE_MAX = 900_000, Milliseconds, "the same, for degraded answers", "`UNAVAILABLE`, code `DH-R017`", set "stale_serve_max_ms";
+    READS_WAITING = 10_000, Count, "reads of one store that wait for the revision of their token", "`RESOURCE_EXHAUSTED`, code `DH-R018`; try again";
     SNAPSHOT_TAIL_ENTRIES = 10_000, Count, "log entries behind a snapshot file that a store is booted from, where it has fewer tuples than that; else as many as it has tuples", "its table is read instead";
     STATUS_STORES = 1_000, Count, "stores that Status tells of", "the rest is only counted";
     STATUS_HEADS = 1_000, Milliseconds, "wait of Status for the database's heads", "the lag of the rest is not told";
@@ -166,6 +172,12 @@ pub(crate) struct Limits {
     pub(crate) hot_window_changes: usize,
     /// See [`HOT_WINDOW_AGE`].
     pub(crate) hot_window: Duration,
+    /// See [`FOLLOW_INTERVAL`].
+    pub(crate) follow_interval: Duration,
+    /// See [`MAX_STALENESS`].
+    pub(crate) max_staleness: Duration,
+    /// See [`STALE_SERVE_MAX`].
+    pub(crate) stale_serve_max: Duration,
 }
 
 impl Default for Limits {
@@ -183,6 +195,9 @@ impl Default for Limits {
             hot_window_revisions: HOT_WINDOW_STATES.count(),
             hot_window_changes: HOT_WINDOW_CHANGES.count(),
             hot_window: HOT_WINDOW_AGE.duration(),
+            follow_interval: FOLLOW_INTERVAL.duration(),
+            max_staleness: MAX_STALENESS.duration(),
+            stale_serve_max: STALE_SERVE_MAX.duration(),
         }
     }
 }

@@ -11,9 +11,11 @@ pub(crate) mod cursor;
 mod directory;
 mod error;
 mod fold;
+mod follow;
 mod freshness;
 mod hosted;
 mod labels;
+mod memory;
 mod shared_read;
 mod snapshots;
 pub(crate) mod status;
@@ -22,6 +24,7 @@ mod watch;
 mod write;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use dashmap::DashMap;
@@ -34,12 +37,14 @@ use tokio::sync::watch as signal;
 use uuid::Uuid;
 
 use crate::clock::{SteadyClock, microseconds};
-use crate::config::ForeignTokens;
+use crate::config::{ForeignTokens, Memory};
 use crate::limits::{KNOWN_CHAINS, Limits};
 use crate::snapshots::Snapshots;
 use crate::store::{CreateStoreError, Datastore, DatastoreError, Head, StoreInfo, StoreKey};
 use directory::Directory;
 pub(crate) use error::ReadError;
+pub(crate) use follow::Contact;
+use follow::{Pace, Wakes};
 use hosted::{Hosted, Slot};
 use token::Token;
 pub(crate) use watch::Watched;
@@ -74,6 +79,14 @@ pub(crate) struct ReadPoint {
     pub(crate) note: Option<String>,
 }
 
+/// How old answers may be.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    follow_interval: Duration,
+    max_staleness: Duration,
+    stale_serve_max: Duration,
+}
+
 /// The stores of one database, as this server serves them.
 #[derive(Debug)]
 pub(crate) struct Node {
@@ -87,7 +100,13 @@ pub(crate) struct Node {
     id: Uuid,
     /// When it began, on the monotonic clock.
     started: Duration,
+    bounds: Bounds,
+    /// What is known of the database; changes with each look at its heads.
+    contact: signal::Sender<Contact>,
     directory: Directory,
+    memory: Memory,
+    /// How often the memory's keeper has looked.
+    rounds: AtomicU64,
     /// Folds of the stores that were asked for.
     slots: DashMap<StoreId, Arc<Slot>>,
     /// The chain at older revisions that tokens have named, by store, number of its history, revision. Bounded.
@@ -107,6 +126,7 @@ impl Node {
         limits: &Limits,
         foreign_tokens: ForeignTokens,
         snapshots: Option<Arc<Snapshots>>,
+        memory: Memory,
     ) -> Result<Arc<Self>, DatastoreError> {
         let window = Window {
             max_states: limits.hot_window_revisions,
@@ -122,10 +142,31 @@ impl Node {
             window,
             foreign_tokens,
             snapshots,
+            memory,
+            rounds: AtomicU64::new(0),
+            bounds: Bounds {
+                follow_interval: limits.follow_interval,
+                max_staleness: limits.max_staleness,
+                stale_serve_max: limits.stale_serve_max,
+            },
+            contact: signal::Sender::new(Contact::GOOD),
             slots: DashMap::new(),
             chains: Cache::new(KNOWN_CHAINS.value),
             closing: signal::Sender::new(false),
         }))
+    }
+
+    /// Begins what goes on until the node closes: following what other servers write, where there may be others, and keeping the limit
+    /// of memory.
+    pub(crate) fn start(self: &Arc<Self>) {
+        self.load_pinned();
+        if self.memory.limit_bytes.is_some() {
+            tokio::spawn(memory::keep(Arc::downgrade(self), self.closing.subscribe()));
+        }
+        if !self.datastore.is_sole_writer() {
+            let pace = Pace::new(self.bounds.follow_interval);
+            tokio::spawn(follow::follow(Arc::downgrade(self), Wakes(self.datastore.wakes()), pace, self.closing.subscribe()));
+        }
     }
 
     /// The store with this name or id.
@@ -138,6 +179,7 @@ impl Node {
             return Ok(info);
         }
         if !self.datastore.is_sole_writer() {
+            self.assert_contact()?;
             for key in keys.into_iter().flatten() {
                 if let Some(info) = self.datastore.find_store(key).await? {
                     self.directory.add(info.clone());
@@ -164,6 +206,7 @@ impl Node {
     /// When the database fails.
     pub(crate) async fn refresh_stores(&self) -> Result<(), DatastoreError> {
         if !self.datastore.is_sole_writer() {
+            self.assert_contact()?;
             self.directory.replace(self.datastore.list_stores().await?);
         }
         Ok(())
@@ -174,6 +217,7 @@ impl Node {
     /// # Errors
     /// When there is no such store, or the database fails.
     pub(crate) async fn head(&self, store: StoreId) -> Result<(Head, Token), DatastoreError> {
+        self.assert_contact()?;
         let head = self.datastore.head(store).await.inspect_err(|error| self.forget_gone(store, error))?;
         let token = Token::new(store, head.revision, &head.chain);
         Ok((head, token))
@@ -184,6 +228,7 @@ impl Node {
     /// # Errors
     /// When the name is none or taken, or the database fails.
     pub(crate) async fn create_store(&self, name: &str) -> Result<StoreInfo, CreateStoreError> {
+        self.assert_contact()?;
         let id = StoreId(*Uuid::new_v4().as_bytes());
         let info = StoreInfo { id, name: name.to_owned(), created_at: self.clock.now() };
         match self.datastore.create_store(&info).await {
@@ -202,6 +247,7 @@ impl Node {
     /// # Errors
     /// When it is not there, or the database fails.
     pub(crate) async fn delete_store(&self, store: StoreId) -> Result<(), DatastoreError> {
+        self.assert_contact()?;
         let was_there = match self.datastore.delete_store(store).await {
             // The database did not say whether it is gone, and is asked: one that is must not be answered from memory.
             Err(error @ DatastoreError::CommitUnknown { .. }) => match self.datastore.find_store(StoreKey::Id(store)).await? {
@@ -247,15 +293,18 @@ impl Node {
 
     /// The fold of a store; loads it if nobody has yet.
     async fn host(&self, store: StoreId) -> Result<Arc<Hosted>, DatastoreError> {
+        let round = self.rounds.load(Ordering::Relaxed);
         if let Some(slot) = self.slots.get(&store)
             && let Some(hosted) = slot.loaded()
         {
+            slot.is_used(round);
             return Ok(hosted);
         }
         if self.directory.find(&StoreKey::Id(store)).is_none() {
             return Err(DatastoreError::NoStore { store });
         }
         let slot = Arc::clone(&self.slots.entry(store).or_default());
+        slot.is_used(round);
         let loaded = slot.load(store, &self.datastore, &self.clock, self.window, self.snapshots.as_ref(), &self.closing).await;
         if let Err(DatastoreError::NoStore { .. }) = &loaded {
             // It was removed in the meantime, and nobody will remove its slot.

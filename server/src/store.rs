@@ -33,6 +33,7 @@ use dhow_engine::entry::{Chain, Entry, EntryLabel, SchemaText, StoreId};
 use dhow_engine::schema_version::WrittenSchema;
 use dhow_engine::time::Timestamp;
 use dhow_engine::tuple::Tuple;
+use tokio::sync::Notify;
 
 pub(crate) use command::{ChangeRequest, Committed, Expectation, Precondition, RequestOutcome, WriteCommand, WriteError};
 pub(crate) use error::{CreateStoreError, DatastoreError};
@@ -64,6 +65,26 @@ pub(crate) struct Head {
     pub(crate) schema_version: u64,
     /// How many tuples there are, expired ones included.
     pub(crate) tuples: u64,
+}
+
+/// Where a store's log ended when somebody last looked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct KnownHead {
+    /// The store.
+    pub(crate) store: StoreId,
+    /// The revision there.
+    pub(crate) revision: u64,
+    /// The chain there.
+    pub(crate) chain: Chain,
+}
+
+/// What one look at the heads of many stores found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MovedHeads {
+    /// The stores whose head is not the one that was known, in the order asked; `None`: there is no such store.
+    pub(crate) moved: Vec<(StoreId, Option<Head>)>,
+    /// Whether the database takes writes.
+    pub(crate) writable: bool,
 }
 
 /// An entry of the log, with the chain up to it.
@@ -156,6 +177,13 @@ pub(crate) trait Datastore: Send + Sync + std::fmt::Debug {
 
     /// Where a store's log ends. O(1).
     async fn head(&self, store: StoreId) -> Result<Head, DatastoreError>;
+
+    /// Which of these stores' heads are no longer what was known of them, seen at one moment. One statement, whose cost grows with the
+    /// stores asked for and not with those that there are. It waits for no other call.
+    async fn moved_heads(&self, known: &[KnownHead]) -> Result<MovedHeads, DatastoreError>;
+
+    /// Wakes whoever waits for it when another server may have written. It may wake too often, and it may not wake at all.
+    fn wakes(&self) -> Arc<Notify>;
 
     /// A whole store at its head, read at one moment. O(tuples); the sink holds the only copy.
     async fn load(&self, store: StoreId, sink: &mut dyn LoadSink) -> Result<(), DatastoreError>;

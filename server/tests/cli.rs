@@ -14,6 +14,7 @@ mod cli {
     mod decisions;
     mod errors;
     mod explain;
+    mod following;
     mod postgres;
     mod printing;
     mod program;

@@ -59,6 +59,7 @@ fn options(access: Access) -> ServeOptions {
         limits: Limits::default(),
         foreign_tokens: crate::config::ForeignTokens::Answer,
         snapshots: None,
+        memory: crate::config::Memory::default(),
         load: None,
     }
 }

@@ -49,6 +49,10 @@ fn reads() -> Vec<Row<ReadError>> {
         (ReadError::TooOld { revision: 1, oldest: 5 }, Code::OutOfRange, "DH-R013", Some("consistency")),
         (ReadError::HistoryReplaced, Code::Aborted, "DH-R014", None),
         (ReadError::Deadline { allowed: SOON }, Code::DeadlineExceeded, "deadline_exceeded", None),
+        (ReadError::Loading { waited: SOON }, Code::Unavailable, "DH-R015", None),
+        (ReadError::Unanswered { waited: SOON }, Code::Unavailable, "DH-R016", None),
+        (ReadError::TooStale { age: LATER, max: SOON }, Code::Unavailable, "DH-R017", None),
+        (ReadError::TooManyWaiting { waiting: 9 }, Code::ResourceExhausted, "DH-R018", None),
         (ReadError::Datastore(DatastoreError::Closed), Code::Unavailable, "DH-D011", None),
     ]
 }
@@ -73,6 +77,7 @@ fn databases() -> Vec<Row<DatastoreError>> {
         (DatastoreError::Busy { doing: "write", source: broken() }, Code::Unavailable, "DH-D016", None),
         (DatastoreError::NotWritable, Code::Unavailable, "DH-D017", None),
         (DatastoreError::Outdated { missing: 1, first: 2 }, Code::Unavailable, "DH-D018", None),
+        (DatastoreError::Silent { silent: LATER }, Code::Unavailable, "DH-D020", None),
         (DatastoreError::Url, Code::Unavailable, "DH-D019", None),
         (DatastoreError::SetAside { store, problem: "p".into() }, Code::DataLoss, "DH-D010", None),
     ]

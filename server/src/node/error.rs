@@ -25,6 +25,18 @@ pub(crate) enum ReadError {
     /// The caller's time was over first.
     #[error("the store could not be read within {} ms", .allowed.as_millis())]
     Deadline { allowed: Duration },
+    /// The store is not in memory yet.
+    #[error("the store is being loaded, which took longer than {} ms", .waited.as_millis())]
+    Loading { waited: Duration },
+    /// The database was needed, and did not answer.
+    #[error("the database did not answer within {} ms", .waited.as_millis())]
+    Unanswered { waited: Duration },
+    /// What this node has is older than it may serve.
+    #[error("the newest that this node knows of is {} ms old, it answers up to {} ms", .age.as_millis(), .max.as_millis())]
+    TooStale { age: Duration, max: Duration },
+    /// Too many others wait for revisions of this store.
+    #[error("{waiting} reads of this store wait for the revisions of their tokens already")]
+    TooManyWaiting { waiting: usize },
     /// The database failed, or the store is not in it.
     #[error(transparent)]
     Datastore(#[from] DatastoreError),
@@ -40,6 +52,10 @@ impl ReadError {
             Self::TooOld { .. } => "DH-R013",
             Self::HistoryReplaced => "DH-R014",
             Self::Deadline { .. } => "deadline_exceeded",
+            Self::Loading { .. } => "DH-R015",
+            Self::Unanswered { .. } => "DH-R016",
+            Self::TooStale { .. } => "DH-R017",
+            Self::TooManyWaiting { .. } => "DH-R018",
             Self::Datastore(error) => error.code(),
         }
     }
@@ -55,6 +71,10 @@ impl ReadError {
             Self::TooOld { .. } => "ask at a newer token, or raise `hot_window_ms` and its companions of the server",
             Self::HistoryReplaced => "begin again with the current state",
             Self::Deadline { .. } => "try again, or allow more time",
+            Self::Loading { .. } => "try again: loading goes on",
+            Self::Unanswered { .. } => "try again, or ask for `minimize_latency`, which needs no database for a while",
+            Self::TooStale { .. } => "try again once the server reaches its database, or raise `stale_serve_max_ms`",
+            Self::TooManyWaiting { .. } => "slow down, and try again",
             Self::Datastore(error) => error.help(),
         }
     }

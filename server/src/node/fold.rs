@@ -10,10 +10,11 @@ mod load;
 mod mend;
 mod tail;
 mod tend;
+mod waiting;
 mod window;
 
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex as PlainMutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -26,8 +27,9 @@ use tokio::sync::{Mutex, watch as signal};
 use crate::clock::{Reading, SteadyClock, microseconds};
 use crate::snapshots::Snapshots;
 use crate::store::committer::Follower;
-use crate::store::{Datastore, DatastoreError, Head, LogRecord};
+use crate::store::{Datastore, DatastoreError, Head, KnownHead, LogRecord};
 use tail::Tail;
+use waiting::Waiting;
 
 /// How many entries are read from the log at once.
 pub(super) const LOG_PAGE: usize = 500;
@@ -42,10 +44,24 @@ pub(super) struct Fold {
     offset_us: AtomicI64,
     /// Guards what readers see. Held for moments only: nothing is folded or awaited under it.
     seen: RwLock<Seen>,
-    /// Guards whose turn it is to fold; holds whether the fold was loaded anew since an entry was last folded.
-    turn: Mutex<LoadedAnew>,
+    /// Guards whose turn it is to fold; holds whether what is folded was loaded anew.
+    turn: Mutex<Loaded>,
     /// Changes only under the lock of `seen`, so that who holds that finds both at the same place.
     progress: signal::Sender<Progress>,
+    /// Guards the readers that wait for a revision; held for moments only.
+    waiting: PlainMutex<Waiting>,
+    /// Whether the fold is being brought to a head that a look at all heads found.
+    catching_up: AtomicBool,
+}
+
+/// The fold's one turn to catch up beside everything else, given back when it is dropped.
+#[derive(Debug)]
+pub(super) struct CatchingUp(Arc<Fold>);
+
+impl Drop for CatchingUp {
+    fn drop(&mut self) {
+        self.0.catching_up.store(false, Ordering::SeqCst);
+    }
 }
 
 #[derive(Debug)]
@@ -58,7 +74,25 @@ struct Seen {
     set_aside: Option<DatastoreError>,
 }
 
-type LoadedAnew = bool;
+/// How what is folded came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Loaded {
+    /// Entries were folded since it was last loaded, or it never was but at the beginning.
+    Before,
+    /// It was loaded anew, and no entry folded since.
+    Anew,
+    /// As before, and the database's head was seen to be where it is: if another head is found now, the history was replaced once more.
+    AnewAndSeen,
+}
+
+/// Why what is folded is to be loaded anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    /// The log's head is not on the history folded.
+    Head,
+    /// An entry does not fold, or memory cannot be read.
+    Fold,
+}
 
 /// How far a fold is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,8 +146,10 @@ impl Fold {
             clock,
             offset_us: AtomicI64::new(0),
             seen: RwLock::new(Seen { history, tail: Tail::default(), observed, set_aside: None }),
-            turn: Mutex::new(false),
+            turn: Mutex::new(Loaded::Before),
             progress: signal::Sender::new(Progress { revision, replaced: 0, gone: false }),
+            waiting: PlainMutex::default(),
+            catching_up: AtomicBool::new(false),
         })
     }
 
@@ -131,6 +167,48 @@ impl Fold {
 
     pub(super) fn monotonic(&self) -> Duration {
         self.clock.monotonic()
+    }
+
+    /// Where the fold is; `None` once the store was set aside.
+    pub(super) fn place(&self) -> Option<(KnownHead, Progress)> {
+        let seen = self.seen().ok()?;
+        let position = seen.history.head().position();
+        Some((KnownHead { store: self.store, revision: position.revision, chain: position.chain }, self.progress()))
+    }
+
+    /// Takes note that the head was seen where the fold was `before`, by a look that began at `began`.
+    pub(super) fn was_up_to_date(&self, began: Duration, before: Progress) {
+        let mut seen = self.seen_mut();
+        if self.progress().replaced == before.replaced {
+            seen.observed = seen.observed.max(began);
+            drop(seen);
+            self.was_seen();
+        }
+    }
+
+    /// Takes note that the head was seen to be where the fold is. Whoever has the turn meanwhile does something that ends this anyway.
+    fn was_seen(&self) {
+        if let Ok(mut turn) = self.turn.try_lock()
+            && *turn == Loaded::Anew
+        {
+            *turn = Loaded::AnewAndSeen;
+        }
+    }
+
+    /// When the head was last observed to be no newer than what is folded.
+    pub(super) fn observed(&self) -> Duration {
+        self.seen.read().unwrap_or_else(PoisonError::into_inner).observed
+    }
+
+    /// Takes the turn to catch up beside everything else; `None`: somebody has it.
+    pub(super) fn begin_catching_up(self: &Arc<Self>) -> Option<CatchingUp> {
+        (!self.catching_up.swap(true, Ordering::SeqCst)).then(|| CatchingUp(Arc::clone(self)))
+    }
+
+    /// Whether nothing is known here that the database does not know, and nobody watches.
+    pub(super) fn may_be_forgotten(&self) -> bool {
+        // The one who tends it watches, too.
+        self.progress.receiver_count() <= 1 && self.offset_us.load(Ordering::SeqCst) == 0 && self.seen().is_ok()
     }
 
     /// The store's time.
@@ -199,7 +277,9 @@ impl Fold {
     /// When the log cannot be read, or does not fold.
     pub(super) async fn observe(self: &Arc<Self>, head: Head, began: Duration, before: Progress) -> Result<(), DatastoreError> {
         let folded = !self.is_behind(&head, before) && self.chain_at(head.revision) == Some(head.chain);
-        if !folded {
+        if folded {
+            self.was_seen();
+        } else {
             let fold = Arc::clone(self);
             let catching_up = tokio::spawn(async move { fold.catch_up(&head, before).await });
             // The task is never aborted; that it panicked is a mistake that the log has told of.
@@ -214,10 +294,19 @@ impl Fold {
     async fn catch_up(&self, head: &Head, before: Progress) -> Result<(), DatastoreError> {
         let mut turn = self.turn.lock().await;
         drop(self.seen()?);
+        let read_since;
+        let (head, before) = if self.progress().replaced == before.replaced {
+            (head, before)
+        } else {
+            // The head may be that of the history that was replaced in the meantime, which nothing tells about the one in its place.
+            let before = self.progress();
+            read_since = self.datastore.head(self.store).await?;
+            (&read_since, before)
+        };
         let other = self.chain_at(head.revision).is_some_and(|chain| chain != head.chain);
         if self.is_behind(head, before) || other {
             let problem = format!("the head of the log is at revision {} of a history that is not the one folded", head.revision);
-            return self.heal(&mut turn, &problem).await;
+            return self.heal(&mut turn, Cause::Head, &problem).await;
         }
         self.fold_up_to(&mut turn, head.revision).await
     }
@@ -229,18 +318,19 @@ impl Fold {
 
     /// Folds the log up to a revision that it is known to have; or loads the store anew where it does not fold. What is loaded then is
     /// as new as what was asked for, even if it is the head of a shorter history.
-    async fn fold_up_to(&self, turn: &mut LoadedAnew, revision: u64) -> Result<(), DatastoreError> {
+    async fn fold_up_to(&self, turn: &mut Loaded, revision: u64) -> Result<(), DatastoreError> {
         while self.progress().revision < revision {
             let after = self.progress().revision;
             let records = self.datastore.log(self.store, after, LOG_PAGE).await?;
             if records.is_empty() {
-                return self.heal(turn, &format!("the log has no entry behind revision {after}, its head is at {revision}")).await;
+                let problem = format!("the log has no entry behind revision {after}, its head is at {revision}");
+                return self.heal(turn, Cause::Head, &problem).await;
             }
             for record in &records {
                 if let Err(error) = self.fold(record).await {
-                    return self.heal(turn, &told(&error)).await;
+                    return self.heal(turn, Cause::Fold, &told(&error)).await;
                 }
-                *turn = false;
+                *turn = Loaded::Before;
             }
         }
         Ok(())
@@ -271,13 +361,19 @@ impl Fold {
         seen.history.push(next, changes).map_err(|_| FoldError::Revision { expected, found: revision })?;
         seen.tail.push(record.clone());
         self.progress.send_modify(|progress| progress.revision = revision);
+        drop(seen);
+        self.wake_waiting();
         Ok(())
     }
 
     /// Loads the store anew because what the database has does not continue what is folded; once, until an entry folds again.
-    async fn heal(&self, turn: &mut LoadedAnew, problem: &str) -> Result<(), DatastoreError> {
+    async fn heal(&self, turn: &mut Loaded, cause: Cause, problem: &str) -> Result<(), DatastoreError> {
         tracing::error!(store = %self.store, "the store's fold diverged from the database: {problem}");
-        if *turn {
+        let again = match (*turn, cause) {
+            (Loaded::Before, _) | (Loaded::AnewAndSeen, Cause::Head) => false,
+            (Loaded::Anew, _) | (Loaded::AnewAndSeen, Cause::Fold) => true,
+        };
+        if again {
             return Err(self.set_aside(format!("it was read anew, and diverged again: {problem}")));
         }
         let (tail, folded) = {
@@ -292,13 +388,15 @@ impl Fold {
         };
         let revision = history.head().revision();
         load::report_lost(&*self.datastore, self.store, &tail, folded, &history).await;
-        *turn = true;
+        *turn = Loaded::Anew;
         let mut seen = self.seen_mut();
         *seen = Seen { history, tail: Tail::default(), observed, set_aside: None };
         self.progress.send_modify(|progress| {
             progress.revision = revision;
             progress.replaced += 1;
         });
+        drop(seen);
+        self.wake_waiting();
         Ok(())
     }
 
@@ -328,7 +426,7 @@ impl Fold {
 }
 
 /// An error with its causes.
-fn told(error: &dyn std::error::Error) -> String {
+pub(super) fn told(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -352,8 +450,8 @@ impl Follower for Fold {
             && record.entry.revision == self.progress().revision + 1
         {
             match self.fold(record).await {
-                Ok(()) => *turn = false,
-                Err(error) => return self.heal(&mut turn, &told(&error)).await,
+                Ok(()) => *turn = Loaded::Before,
+                Err(error) => return self.heal(&mut turn, Cause::Fold, &told(&error)).await,
             }
         }
         self.fold_up_to(&mut turn, revision).await

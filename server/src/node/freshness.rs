@@ -1,5 +1,6 @@
 //! At which revision a read is answered (docs/decisions/0006).
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use dhow_engine::entry::{Chain, StoreId};
@@ -8,12 +9,16 @@ use dhow_engine::history::HistoryError;
 use super::fold::Taken;
 use super::hosted::Hosted;
 use super::token::{ChainPrefix, Token};
-use super::{Consistency, Node, ReadError, ReadPoint};
+use super::{Bounds, Consistency, Node, ReadError, ReadPoint};
 use crate::config::ForeignTokens;
+use crate::limits::{FOLLOW_PATIENCE, READS_WAITING};
 use crate::store::DatastoreError;
 
 /// What a token that is not of the store's history gets said.
 const FOREIGN_NOTE: &str = "the token is of another history (the store was restored or made anew since), so the answer is fully consistent";
+
+/// Time that is kept for the way back.
+const WAY_BACK: Duration = Duration::from_millis(100);
 
 /// Whose position a token names.
 pub(super) enum Recognised {
@@ -21,6 +26,11 @@ pub(super) enum Recognised {
     Ours { history: u64, chain: Chain },
     /// One of another history.
     Foreign,
+}
+
+/// What is left of a request's time when its answer needs some to arrive: the client is to hear why there is none.
+pub(super) fn less_the_way_back(allowed: Duration) -> Duration {
+    allowed - (allowed / 10).min(WAY_BACK)
 }
 
 impl Node {
@@ -34,12 +44,15 @@ impl Node {
         consistency: &Consistency,
         allowed: Option<Duration>,
     ) -> Result<ReadPoint, ReadError> {
+        let allowed = allowed.map(less_the_way_back);
+        let loaded = AtomicBool::new(false);
+        let read = self.read(store, consistency, allowed, &loaded);
         let read = match allowed {
-            None => self.read(store, consistency).await,
-            Some(allowed) => {
-                let read = tokio::time::timeout(allowed, self.read(store, consistency));
-                read.await.unwrap_or(Err(ReadError::Deadline { allowed }))
-            }
+            None => read.await,
+            Some(waited) => tokio::time::timeout(waited, read).await.unwrap_or_else(|_| {
+                let loaded = loaded.load(Ordering::SeqCst);
+                Err(if loaded { ReadError::Unanswered { waited } } else { ReadError::Loading { waited } })
+            }),
         };
         if let Err(ReadError::Datastore(error)) = &read {
             self.forget_gone(store, error);
@@ -47,9 +60,22 @@ impl Node {
         read
     }
 
-    async fn read(&self, store: StoreId, consistency: &Consistency) -> Result<ReadPoint, ReadError> {
+    async fn read(
+        &self,
+        store: StoreId,
+        consistency: &Consistency,
+        allowed: Option<Duration>,
+        loaded: &AtomicBool,
+    ) -> Result<ReadPoint, ReadError> {
         let hosted = self.host(store).await?;
+        loaded.store(true, Ordering::SeqCst);
         hosted.fold().mend().await?;
+        match consistency {
+            Consistency::FullyConsistent => return self.read_fully(&hosted, None).await,
+            Consistency::MinimizeLatency | Consistency::AtLeastAsFresh(_) | Consistency::AtExactSnapshot(_) => {
+                self.keep_in_touch(&hosted, allowed).await?;
+            }
+        }
         match consistency {
             Consistency::MinimizeLatency => Ok(self.point(&hosted, hosted.fold().newest()?, None)),
             Consistency::FullyConsistent => self.read_fully(&hosted, None).await,
@@ -58,8 +84,53 @@ impl Node {
         }
     }
 
+    /// What this node has applied, however old that is: for the one whose write was just answered.
+    ///
+    /// # Errors
+    /// When the store cannot be loaded.
+    pub(crate) async fn applied(&self, store: StoreId) -> Result<ReadPoint, ReadError> {
+        let hosted = self.host(store).await?;
+        Ok(self.point(&hosted, hosted.fold().newest()?, None))
+    }
+
+    /// Asks the database where the fold is older than it should be; whoever asks for little time gets an old answer rather than none.
+    ///
+    /// # Errors
+    /// When the fold is older than it may be, or the database says that the store is gone or damaged.
+    async fn keep_in_touch(&self, hosted: &Hosted, allowed: Option<Duration>) -> Result<(), ReadError> {
+        let Bounds { max_staleness, stale_serve_max, .. } = self.bounds;
+        if self.datastore.is_sole_writer() || self.age(hosted.fold().observed(), hosted) <= max_staleness {
+            return Ok(());
+        }
+        // One that is known to be silent is asked again and again by the follower; nobody else waits for that.
+        if self.assert_contact().is_ok() {
+            let patience = allowed.map_or(Duration::MAX, |allowed| allowed / 2).min(FOLLOW_PATIENCE.duration());
+            match tokio::time::timeout(patience, hosted.observe(&self.datastore)).await {
+                Ok(Err(error @ (DatastoreError::NoStore { .. } | DatastoreError::SetAside { .. }))) => return Err(error.into()),
+                Ok(Err(error)) => tracing::debug!("the database was asked for the head in vain: {error}"),
+                Ok(Ok(())) | Err(_) => {}
+            }
+        }
+        let age = self.age(hosted.fold().observed(), hosted);
+        if age > stale_serve_max { Err(ReadError::TooStale { age, max: stale_serve_max }) } else { Ok(()) }
+    }
+
+    /// How long ago the head was observed. Where nobody else can write, what was committed here is the head at any moment.
+    fn age(&self, observed: Duration, hosted: &Hosted) -> Duration {
+        if self.datastore.is_sole_writer() { Duration::ZERO } else { hosted.fold().monotonic().saturating_sub(observed) }
+    }
+
+    /// Brings the fold to a head read from here on.
+    ///
+    /// # Errors
+    /// When the database does not answer, at once where that is known.
+    async fn ask(&self, hosted: &Hosted) -> Result<(), ReadError> {
+        self.assert_contact()?;
+        Ok(hosted.observe(&self.datastore).await?)
+    }
+
     async fn read_fully(&self, hosted: &Hosted, note: Option<String>) -> Result<ReadPoint, ReadError> {
-        hosted.observe(&self.datastore).await?;
+        self.ask(hosted).await?;
         Ok(self.point(hosted, hosted.fold().newest()?, note))
     }
 
@@ -108,18 +179,36 @@ impl Node {
         if token.store != fold.store() {
             return Ok(Recognised::Foreign);
         }
-        if token.revision > fold.progress().revision {
-            hosted.observe(&self.datastore).await?;
-            let head = fold.progress().revision;
-            if token.revision > head {
-                return Err(ReadError::TooNew { revision: token.revision, head });
+        loop {
+            if token.revision > fold.progress().revision {
+                self.reach(hosted, token.revision).await?;
+            }
+            let history = fold.progress().replaced;
+            let chain = self.chain(hosted, history, token.revision).await?;
+            if fold.progress().replaced == history {
+                return Ok(match chain {
+                    Some(chain) if ChainPrefix::of(&chain) == token.chain => Recognised::Ours { history, chain },
+                    Some(_) | None => Recognised::Foreign,
+                });
             }
         }
-        let history = fold.progress().replaced;
-        Ok(match self.chain(hosted, history, token.revision).await? {
-            Some(chain) if ChainPrefix::of(&chain) == token.chain => Recognised::Ours { history, chain },
-            Some(_) | None => Recognised::Foreign,
-        })
+    }
+
+    /// Waits for a revision that is newer than what is folded.
+    ///
+    /// # Errors
+    /// When there is none, the database cannot be asked, or too many others wait.
+    async fn reach(&self, hosted: &Hosted, revision: u64) -> Result<(), ReadError> {
+        let fold = hosted.fold();
+        let mut place = fold.queue_for(revision).ok_or(ReadError::TooManyWaiting { waiting: READS_WAITING.count() })?;
+        // Whatever comes first: the revision, carried by the follower or another read, or the head, which tells whether it exists.
+        tokio::select! {
+            biased;
+            () = place.reached() => {}
+            asked = self.ask(hosted) => asked?,
+        }
+        let head = fold.progress().revision;
+        if revision > head { Err(ReadError::TooNew { revision, head }) } else { Ok(()) }
     }
 
     /// The chain at a revision of the store's history; `None` when the log no longer has it.
@@ -135,7 +224,12 @@ impl Node {
         }
         let records = self.datastore.log(fold.store(), revision.saturating_sub(1), 1).await?;
         let chain = records.first().filter(|record| record.entry.revision == revision).map(|record| record.chain);
-        if let Some(chain) = chain {
+        // The log may be of another history than what is folded: the database was put back in time, and this node has not noticed yet. A
+        // head that is read after the log tells; then the fold is replaced, and with it the number of its history.
+        hosted.observe(&self.datastore).await?;
+        if let Some(chain) = chain
+            && fold.progress().replaced == history
+        {
             self.chains.insert(key, chain);
         }
         Ok(chain)
@@ -145,13 +239,12 @@ impl Node {
         let Taken { state, newest, observed, .. } = taken;
         let position = *state.position();
         let fold = hosted.fold();
-        // Where nobody else can write, what was committed here is the head at any moment.
-        let age = if self.datastore.is_sole_writer() { Duration::ZERO } else { fold.monotonic().saturating_sub(observed) };
+        let age = self.age(observed, hosted);
         ReadPoint {
             token: Token::new(fold.store(), position.revision, &position.chain),
             state,
             age,
-            degraded: false,
+            degraded: age > self.bounds.max_staleness,
             time: fold.now().max(newest),
             note,
         }

@@ -1,6 +1,6 @@
 //! A store as this node has it in memory: its fold, its committer, and the shared read of its head.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -24,6 +24,11 @@ pub(super) struct Slot {
     set_aside: OnceCell<DatastoreError>,
     /// Whether the store was removed.
     removed: AtomicBool,
+    /// In which round of the memory's keeper the store was last asked for.
+    pub(super) used: AtomicU64,
+    /// Guards the committer of the store as it was in memory before: it may still do what waited, which a fold that is loaded meanwhile
+    /// would not be told of.
+    before: std::sync::Mutex<Option<JoinHandle<()>>>,
 }
 
 /// A store that was loaded.
@@ -71,6 +76,35 @@ impl Slot {
         self.set_aside.get()
     }
 
+    /// An empty place for a store that is about to be given up.
+    pub(super) fn after(old: &Self) -> Self {
+        let hosted = old.hosted.get();
+        let before = hosted.and_then(|hosted| hosted.committing.lock().unwrap_or_else(PoisonError::into_inner).take());
+        Self { before: std::sync::Mutex::new(before), ..Self::default() }
+    }
+
+    /// Whether the store is in memory and nobody has it: no request, no watcher, no test that moved its clock.
+    pub(super) fn is_idle(&self) -> bool {
+        self.hosted.get().is_some_and(|hosted| Arc::strong_count(hosted) == 1 && hosted.fold.may_be_forgotten())
+    }
+
+    /// Takes note that the store was asked for. A line of memory that others read is written once a round.
+    pub(super) fn is_used(&self, round: u64) {
+        if self.used.load(Ordering::Relaxed) != round {
+            self.used.store(round, Ordering::Relaxed);
+        }
+    }
+
+    /// Waits for the committer of the store as it was in memory before, if there was one.
+    async fn before_has_ended(&self) {
+        let before = self.before.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(before) = before
+            && before.await.is_err()
+        {
+            tracing::error!("the committer of a store that was given up ended by a panic");
+        }
+    }
+
     /// Loads the store, once, whoever asks. Loading goes on when the one who asked gives up.
     ///
     /// # Errors
@@ -91,6 +125,7 @@ impl Slot {
                 if let Some(error) = slot.set_aside.get() {
                     return Err(error.clone());
                 }
+                slot.before_has_ended().await;
                 let loaded = Fold::load(store, Arc::clone(&datastore), clock, window, snapshots.as_ref()).await;
                 if let Err(error @ DatastoreError::SetAside { .. }) = &loaded {
                     // Two loads at once cannot be: the cell lets one in.
@@ -125,6 +160,7 @@ impl Slot {
 
     /// Waits until the committer has ended.
     pub(super) async fn ended(&self) {
+        self.before_has_ended().await;
         let Some(hosted) = self.hosted.get() else { return };
         let committing = hosted.committing.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(committing) = committing

@@ -2,8 +2,11 @@
 
 mod faults;
 mod faulty;
+mod following;
 mod freshness;
 mod history;
+mod memory;
+mod simulation;
 mod snapshots;
 mod tending;
 mod watching;
@@ -52,7 +55,7 @@ async fn booting(
     snapshots: Option<Arc<Snapshots>>,
 ) -> Arc<Node> {
     let steady = SteadyClock::new(Arc::new(clock.clone()), limits.max_clock_skew);
-    Node::open(datastore, steady, &limits, foreign, snapshots).await.unwrap()
+    Node::open(datastore, steady, &limits, foreign, snapshots, Memory::default()).await.unwrap()
 }
 
 impl Bench {

@@ -6,8 +6,9 @@ use std::time::Duration;
 use dhow_engine::entry::StoreId;
 
 use super::Node;
+use super::freshness::less_the_way_back;
 use super::token::Token;
-use crate::store::{SchemaCommand, SchemaWriteError, WriteCommand, WriteError};
+use crate::store::{DatastoreError, SchemaCommand, SchemaWriteError, WriteCommand, WriteError};
 
 /// A write that is in.
 #[derive(Debug, Clone)]
@@ -45,7 +46,11 @@ impl Node {
     pub(crate) async fn write(&self, store: StoreId, command: WriteCommand, allowed: Option<Duration>) -> Result<WriteOutcome, WriteError> {
         command.check()?;
         let request_id = command.request_id.clone();
-        let late = || WriteError::Deadline { request_id: request_id.clone() };
+        self.assert_contact().map_err(WriteError::Datastore)?;
+        let late = || match self.assert_contact() {
+            Ok(()) => WriteError::Deadline { request_id: request_id.clone() },
+            Err(source) => WriteError::Unknown { request_id: request_id.clone(), source },
+        };
         let write = async {
             let hosted = self.host(store).await.map_err(WriteError::Datastore)?;
             hosted.committer().write(command).await
@@ -76,8 +81,13 @@ impl Node {
         command: SchemaCommand,
         allowed: Option<Duration>,
     ) -> Result<SchemaOutcome, SchemaWriteError> {
+        self.assert_contact()?;
+        let late = || match self.assert_contact() {
+            Ok(()) => SchemaWriteError::Deadline,
+            Err(_) => SchemaWriteError::Datastore(DatastoreError::not_told()),
+        };
         let write = async { self.host(store).await?.committer().write_schema(command).await };
-        let committed = within(allowed, write, || SchemaWriteError::Deadline).await?;
+        let committed = within(allowed, write, late).await?;
         Ok(SchemaOutcome {
             token: Token::new(store, committed.revision, &committed.chain),
             version: committed.version,
@@ -90,6 +100,6 @@ impl Node {
 async fn within<T, E>(allowed: Option<Duration>, write: impl Future<Output = Result<T, E>>, late: impl FnOnce() -> E) -> Result<T, E> {
     match allowed {
         None => write.await,
-        Some(allowed) => tokio::time::timeout(allowed, write).await.unwrap_or_else(|_| Err(late())),
+        Some(allowed) => tokio::time::timeout(less_the_way_back(allowed), write).await.unwrap_or_else(|_| Err(late())),
     }
 }

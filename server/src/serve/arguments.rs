@@ -141,6 +141,7 @@ impl ServeArguments {
             limits: file.limits,
             foreign_tokens: file.foreign_tokens,
             snapshots,
+            memory: file.memory,
             load: self.load,
         };
         options.check()?;

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use crate::api::door::Access;
-use crate::config::{self, ForeignTokens, TlsFiles};
+use crate::config::{self, ForeignTokens, Memory, TlsFiles};
 use crate::limits::Limits;
 use crate::snapshots::SnapshotOptions;
 use crate::store::postgres::DatabaseUrl;
@@ -28,6 +28,8 @@ pub(crate) struct ServeOptions {
     pub(crate) foreign_tokens: ForeignTokens,
     /// The folder of snapshot files, if there is one.
     pub(crate) snapshots: Option<SnapshotOptions>,
+    /// Which stores stay in memory.
+    pub(crate) memory: Memory,
     /// What each fresh store of a test server begins with.
     pub(crate) load: Option<PathBuf>,
 }

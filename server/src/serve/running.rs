@@ -26,7 +26,7 @@ use crate::changelog::shared::Shared;
 use crate::changelog::{ChangelogError, Settings};
 use crate::clock::{Clock, SteadyClock, SystemClock};
 use crate::limits::{self, Limits};
-use crate::node::Node;
+use crate::node::{Contact, Node};
 use crate::snapshots::{Snapshots, SnapshotsError};
 use crate::store::postgres::{self, PostgresStore, migrate};
 use crate::store::sqlite::SqliteStore;
@@ -120,6 +120,8 @@ pub(crate) struct RunningServer {
     task: Mutex<Option<JoinHandle<Result<(), tonic::transport::Error>>>>,
     /// Guards the relay: only one shutdown ends it.
     relay: Mutex<Option<Relay>>,
+    /// Guards the handle of the task that tells whether the server can write.
+    telling: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// Starts a server that publishes nothing. It listens when this returns.
@@ -155,7 +157,7 @@ pub(super) async fn run_with(options: ServeOptions, changelog: Option<Settings>)
     };
     let steady = SteadyClock::new(Arc::clone(&clock), options.limits.max_clock_skew);
     let snapshots = options.snapshots.clone().map(Snapshots::open).transpose()?;
-    let node = Node::open(datastore, steady, &options.limits, options.foreign_tokens, snapshots).await?;
+    let node = Node::open(datastore, steady, &options.limits, options.foreign_tokens, snapshots, options.memory.clone()).await?;
     node.snapshot_on_schedule();
     let greeting = greeting(&options, address)?;
     let (stop, stopping) = watch::channel(false);
@@ -169,6 +171,8 @@ pub(super) async fn run_with(options: ServeOptions, changelog: Option<Settings>)
     for name in served(ephemeral) {
         health.set_service_status(name, ServingStatus::Serving).await;
     }
+    let telling = tokio::spawn(tell_writes(health.clone(), node.contact(), stopping.clone()));
+    node.start();
 
     let door = Door::new(Arc::new(options.access), clock);
     let mut server = Server::builder()
@@ -186,8 +190,23 @@ pub(super) async fn run_with(options: ServeOptions, changelog: Option<Settings>)
         // An error means that nobody can stop the server any more, which is a way of stopping it.
         let _ = stopped.wait_for(|stop| *stop).await;
     }));
-    let (task, relay) = (Mutex::new(Some(task)), Mutex::new(relay));
-    Ok(RunningServer { address, greeting, stop, limits: options.limits, health, node, task, relay })
+    let (task, telling, relay) = (Mutex::new(Some(task)), Mutex::new(Some(telling)), Mutex::new(relay));
+    Ok(RunningServer { address, greeting, stop, limits: options.limits, health, node, task, telling, relay })
+}
+
+/// Tells whether the server can write, as that changes, until it stops. Whether it answers does not hang on the database.
+async fn tell_writes(health: HealthReporter, mut contact: watch::Receiver<Contact>, mut stopping: watch::Receiver<bool>) {
+    loop {
+        let can_write = contact.borrow_and_update().takes_writes();
+        let status = if can_write { ServingStatus::Serving } else { ServingStatus::NotServing };
+        health.set_service_status(WRITE_HEALTH, status).await;
+        tokio::select! {
+            biased;
+            // An error of either means that the server ends.
+            _ = stopping.wait_for(|stop| *stop) => return,
+            changed = contact.changed() => if changed.is_err() { return },
+        }
+    }
 }
 
 /// A database of this process's own, and the relay that publishes its entries, if there is a changelog.
@@ -305,6 +324,12 @@ impl RunningServer {
     /// # Errors
     /// When something did not end as it should.
     pub(crate) async fn shutdown(&self) -> Result<(), ServeError> {
+        // Whoever tells that the server can write must not do so after this.
+        if let Some(telling) = self.telling.lock().await.take() {
+            telling.abort();
+            // It ends by being aborted.
+            let _ = telling.await;
+        }
         for name in served(true) {
             self.health.set_service_status(name, ServingStatus::NotServing).await;
         }

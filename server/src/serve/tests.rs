@@ -20,6 +20,7 @@ fn options(address: &str, access: Access, tls: bool, insecure: bool) -> ServeOpt
         limits: Limits::default(),
         foreign_tokens: crate::config::ForeignTokens::Answer,
         snapshots: None,
+        memory: crate::config::Memory::default(),
         load: None,
     }
 }

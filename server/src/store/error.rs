@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use dhow_engine::entry::StoreId;
 use sqlx::postgres::PgDatabaseError;
@@ -56,6 +57,9 @@ pub(crate) enum DatastoreError {
         #[source]
         source: Arc<sqlx::Error>,
     },
+    /// The database has left the last look at it without an answer, so that nobody else waits for one.
+    #[error("the database has not answered for {} ms", .silent.as_millis())]
+    Silent { silent: Duration },
     /// Others were in the way for too long.
     #[error("the database was too busy when it was asked to {doing}")]
     Busy {
@@ -125,6 +129,7 @@ impl DatastoreError {
             Self::NotWritable => "DH-D017",
             Self::Outdated { .. } => "DH-D018",
             Self::Url => "DH-D019",
+            Self::Silent { .. } => "DH-D020",
         }
     }
 
@@ -147,12 +152,17 @@ impl DatastoreError {
             Self::Damaged { .. } => "restore the database from a backup, and look at the disk",
             Self::NotOurs { .. } => "name another file; dhow makes its own",
             Self::Connect { .. } => "check its address, that it runs, and that user and password are right; then try again",
-            Self::Lost { .. } => "try again; a write under the same request id",
+            Self::Lost { .. } | Self::Silent { .. } => "try again; a write under the same request id",
             Self::Busy { .. } => "try again; if it goes on, look for a transaction that is held open",
             Self::NotWritable => "connect to the primary, and try again",
             Self::Outdated { .. } => "run `dhow migrate up --database URL`, or start with --auto-migrate",
             Self::Url => "write postgres://USER:PASSWORD@HOST:PORT/DATABASE, with special characters of the password as %XX",
         }
+    }
+
+    /// That nobody waits any longer for what a commit came to.
+    pub(crate) fn not_told() -> Self {
+        Self::CommitUnknown { source: Arc::new(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())) }
     }
 
     /// A failed statement.

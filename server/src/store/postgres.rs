@@ -21,6 +21,7 @@ mod tables;
 mod transaction;
 mod url;
 mod versions;
+mod wakes;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -31,6 +32,7 @@ use dhow_engine::time::Timestamp;
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Postgres};
+use tokio::sync::Notify;
 
 use self::connect::Place;
 pub(crate) use self::connect::Timing;
@@ -38,6 +40,7 @@ use self::pool::{Lent, Pool};
 use self::retry::{Again, Attempts, Failed, RetryCounts, timed_out};
 use self::tables::PostgresTables;
 pub(crate) use self::url::DatabaseUrl;
+use self::wakes::Wakes;
 use super::batch::is_kept;
 use super::command::{Committed, RequestOutcome, WriteCommand, WriteError};
 use super::error::{CreateStoreError, DatastoreError};
@@ -47,7 +50,7 @@ use super::statement::{Bound, Statement};
 use super::store_name::check_store_name;
 use super::tables::Tables;
 use super::write::{self, BatchOutcome};
-use super::{Datastore, Head, LoadSink, LogLabel, LogRecord, StoreInfo, StoreKey};
+use super::{Datastore, Head, KnownHead, LoadSink, LogLabel, LogRecord, MovedHeads, StoreInfo, StoreKey};
 
 /// Connections that write: one transaction of each store at a time, so many stores at once.
 const WRITERS: u32 = 8;
@@ -55,8 +58,11 @@ const WRITERS: u32 = 8;
 /// Connections that read heads and logs.
 const READERS: u32 = 6;
 
-/// Connections that load whole stores, which takes long.
-const LOADERS: u32 = 2;
+/// Connections that load whole stores, which takes long: some large ones must not keep the small ones waiting.
+const LOADERS: u32 = 4;
+
+/// Connections that look whether heads have moved: one at a time does, and it never stands behind other calls.
+const FOLLOWERS: u32 = 1;
 
 /// A database of stores in Postgres.
 #[derive(Debug)]
@@ -65,6 +71,8 @@ pub(crate) struct PostgresStore {
     writers: Pool,
     readers: Pool,
     loaders: Pool,
+    followers: Pool,
+    wakes: Wakes,
     schemas: SchemaCache,
     retries: RetryCounts,
 }
@@ -94,6 +102,8 @@ impl PostgresStore {
             writers: pool(WRITERS),
             readers: pool(READERS),
             loaders: pool(LOADERS),
+            followers: pool(FOLLOWERS),
+            wakes: Wakes::new(place.clone()),
             schemas: SchemaCache::default(),
             retries: RetryCounts::default(),
             place,
@@ -241,6 +251,13 @@ impl PostgresStore {
         lent.give_back();
         Ok(head)
     }
+
+    async fn moved_once(&self, known: &[KnownHead]) -> Result<MovedHeads, DatastoreError> {
+        let mut lent = self.followers.take(&self.schemas).await?;
+        let moved = self.within("read the heads", heads::moved(&mut lent.connection, known)).await?;
+        lent.give_back();
+        Ok(moved)
+    }
 }
 
 /// Where a URL leads, without user and password, for people.
@@ -296,12 +313,21 @@ impl Datastore for PostgresStore {
 
     async fn delete_store(&self, store: StoreId) -> Result<bool, DatastoreError> {
         let outcome = attempts!(self, writers, "remove a store", self.delete_once(store));
+        self.wakes.say();
         self.schemas.forget(store);
         outcome
     }
 
     async fn head(&self, store: StoreId) -> Result<Head, DatastoreError> {
         attempts!(self, readers, "read the head", self.head_once(store))
+    }
+
+    async fn moved_heads(&self, known: &[KnownHead]) -> Result<MovedHeads, DatastoreError> {
+        attempts!(self, followers, "read the heads", self.moved_once(known))
+    }
+
+    fn wakes(&self) -> Arc<Notify> {
+        self.wakes.heard()
     }
 
     async fn load(&self, store: StoreId, sink: &mut dyn LoadSink) -> Result<(), DatastoreError> {
@@ -332,18 +358,28 @@ impl Datastore for PostgresStore {
         batch: &[WriteCommand],
     ) -> Result<Vec<Result<Committed, WriteError>>, DatastoreError> {
         let outcome = attempts!(self, writers, "write", self.write_once(store, now, batch));
-        outcome.map(|outcome| outcome.commands)
+        let outcome = outcome?;
+        if outcome.changed {
+            self.wakes.say();
+        }
+        Ok(outcome.commands)
     }
 
     async fn write_schema(&self, store: StoreId, now: Timestamp, command: &SchemaCommand) -> Result<SchemaCommitted, SchemaWriteError> {
         let next = schemas::compiled(&command.source).await?;
-        attempts!(self, writers, "write the schema", self.write_schema_once(store, now, command, &next))
+        let committed = attempts!(self, writers, "write the schema", self.write_schema_once(store, now, command, &next))?;
+        if committed.record.is_some() {
+            self.wakes.say();
+        }
+        Ok(committed)
     }
 
     async fn close(&self) {
+        self.wakes.close();
         self.writers.close().await;
         self.readers.close().await;
         self.loaders.close().await;
+        self.followers.close().await;
     }
 }
 

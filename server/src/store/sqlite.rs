@@ -19,13 +19,13 @@ mod writer;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::Path;
-use std::sync::{Mutex as PlainMutex, PoisonError};
+use std::sync::{Arc, Mutex as PlainMutex, PoisonError};
 
 use async_trait::async_trait;
 use dhow_engine::entry::StoreId;
 use dhow_engine::time::Timestamp;
 use sqlx::{Connection, SqliteConnection};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 
 use self::connect::Place;
 use self::readers::{Reader, Readers};
@@ -39,7 +39,7 @@ use super::schemas::{self, SchemaCache};
 use super::store_name::check_store_name;
 use super::tables::Tables;
 use super::write;
-use super::{Datastore, Head, LoadSink, LogLabel, LogRecord, StoreInfo, StoreKey};
+use super::{Datastore, Head, KnownHead, LoadSink, LogLabel, LogRecord, MovedHeads, StoreInfo, StoreKey};
 
 /// A database of stores in SQLite.
 #[derive(Debug)]
@@ -136,6 +136,16 @@ impl Datastore for SqliteStore {
     async fn head(&self, store: StoreId) -> Result<Head, DatastoreError> {
         let mut reader = self.reader().await?;
         heads::read_head(reader.connection().await?, store).await.map(|(_, head)| head)
+    }
+
+    async fn moved_heads(&self, known: &[KnownHead]) -> Result<MovedHeads, DatastoreError> {
+        let mut reader = self.reader().await?;
+        heads::moved(&mut *reader.begin().await?, known).await
+    }
+
+    fn wakes(&self) -> Arc<Notify> {
+        // There is nobody else who could write.
+        Arc::default()
     }
 
     async fn load(&self, store: StoreId, sink: &mut dyn LoadSink) -> Result<(), DatastoreError> {

@@ -31,6 +31,7 @@ macro_rules! datastore_suite {
             a_new_store_is_at_genesis
             a_removed_store_leaves_nothing_and_others_alone
             what_is_asked_of_no_store_says_so
+            heads_that_moved_are_found_among_those_known
             the_log_is_read_in_parts
             who_wrote_a_revision_is_told_by_the_log
             a_store_is_loaded_in_pieces_in_key_order

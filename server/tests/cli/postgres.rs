@@ -20,6 +20,11 @@ impl Database {
                  `scripts/rig/postgres with FOLDER -- cargo test ...`, which start a private one"
             )
         });
+        Self::on(server)
+    }
+
+    /// A schema in the Postgres of this URL.
+    pub(super) fn on(server: String) -> Self {
         let name = format!("dhow_test_{}", uuid::Uuid::new_v4().simple());
         let parameters = if server.contains('?') { '&' } else { '?' };
         let url = format!("{server}{parameters}options=-c%20search_path%3D{name}");
@@ -46,7 +51,7 @@ impl Drop for Database {
     }
 }
 
-fn execute(url: &str, sql: &str) -> Result<(), sqlx::Error> {
+pub(super) fn execute(url: &str, sql: &str) -> Result<(), sqlx::Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let mut connection = PgConnection::connect(url).await?;

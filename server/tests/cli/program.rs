@@ -164,7 +164,8 @@ impl Server {
             assert!(log.read_line(&mut said).unwrap() > 0, "the server ended: {said}");
         }
         // Whoever stops reading the log stops the server.
-        std::thread::spawn(move || drop(std::io::copy(&mut log, &mut std::io::sink())));
+        let mut kept = std::fs::File::create(folder.path().join("log")).unwrap();
+        std::thread::spawn(move || drop(std::io::copy(&mut log, &mut kept)));
         let address = std::fs::read_to_string(&port_file).unwrap().trim().parse().unwrap();
         Self { child, address, folder, key: String::new() }
     }
@@ -197,6 +198,11 @@ impl Server {
     /// Writes a file into the server's folder and gives its path.
     pub(super) fn file(&self, name: &str, text: &str) -> String {
         file(self.folder.path(), name, text)
+    }
+
+    /// What the server has logged since it listens.
+    pub(super) fn log(&self) -> String {
+        std::fs::read_to_string(self.path("log")).unwrap()
     }
 
     /// Where a file of that name is, or would be.

@@ -8,7 +8,6 @@ use crate::api::target::answered_at;
 use crate::api::{Api, Caller, convert};
 use crate::errors::ApiError;
 use crate::limits;
-use crate::node::Consistency;
 use crate::node::token::Token;
 use crate::store::{ChangeRequest, Expectation, Precondition, StoreInfo, WriteCommand};
 
@@ -40,7 +39,7 @@ impl Api {
 
     /// The head of an answer to a write: the revision is the write's, the rest this node's.
     pub(in crate::api) async fn written_at(&self, info: &StoreInfo, token: Token) -> Result<v1::AnsweredAt, ApiError> {
-        let point = self.node.read_at(info.id, &Consistency::MinimizeLatency, None).await?;
+        let point = self.node.applied(info.id).await?;
         let schema_version = point.state.latest_schema().map_or(0, |schema| schema.version());
         let now = answered_at(&point, schema_version);
         Ok(v1::AnsweredAt { token: token.to_string(), revision: token.revision, ..now })

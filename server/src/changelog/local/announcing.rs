@@ -6,11 +6,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use dhow_engine::entry::StoreId;
 use dhow_engine::time::Timestamp;
+use tokio::sync::Notify;
 
 use super::Marks;
 use crate::store::{
-    Committed, CreateStoreError, Datastore, DatastoreError, Head, LoadSink, LogLabel, LogRecord, RequestOutcome, SchemaCommand,
-    SchemaCommitted, SchemaWriteError, StoreInfo, StoreKey, WriteCommand, WriteError,
+    Committed, CreateStoreError, Datastore, DatastoreError, Head, KnownHead, LoadSink, LogLabel, LogRecord, MovedHeads, RequestOutcome,
+    SchemaCommand, SchemaCommitted, SchemaWriteError, StoreInfo, StoreKey, WriteCommand, WriteError,
 };
 
 /// Passes everything on, and marks a store once a write to it has ended, however it ended: its outcome may not be known.
@@ -60,6 +61,14 @@ impl Datastore for Announcing {
 
     async fn head(&self, store: StoreId) -> Result<Head, DatastoreError> {
         self.inner.head(store).await
+    }
+
+    async fn moved_heads(&self, known: &[KnownHead]) -> Result<MovedHeads, DatastoreError> {
+        self.inner.moved_heads(known).await
+    }
+
+    fn wakes(&self) -> Arc<Notify> {
+        self.inner.wakes()
     }
 
     async fn load(&self, store: StoreId, sink: &mut dyn LoadSink) -> Result<(), DatastoreError> {

@@ -8,7 +8,7 @@ use dhow_engine::state::MemoryDamaged;
 #[cfg(test)]
 use dhow_engine::state::State;
 
-use super::{Fold, told};
+use super::{Cause, Fold, told};
 use crate::store::DatastoreError;
 
 impl Fold {
@@ -26,7 +26,7 @@ impl Fold {
             let mut turn = fold.turn.lock().await;
             // Whoever had the turn before may have loaded it.
             match fold.damaged() {
-                Some(damaged) => fold.heal(&mut turn, &told(&damaged)).await,
+                Some(damaged) => fold.heal(&mut turn, Cause::Fold, &told(&damaged)).await,
                 None => Ok(()),
             }
         });

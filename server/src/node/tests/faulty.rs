@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use dhow_engine::entry::StoreId;
 use dhow_engine::time::Timestamp;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::store::{
-    Committed, CreateStoreError, Datastore, DatastoreError, Head, LoadSink, LogLabel, LogRecord, RequestOutcome, SchemaCommand,
-    SchemaCommitted, SchemaWriteError, StoreInfo, StoreKey, WriteCommand, WriteError,
+    Committed, CreateStoreError, Datastore, DatastoreError, Head, KnownHead, LoadSink, LogLabel, LogRecord, MovedHeads, RequestOutcome,
+    SchemaCommand, SchemaCommitted, SchemaWriteError, StoreInfo, StoreKey, WriteCommand, WriteError,
 };
 
 /// What goes wrong with a write.
@@ -53,6 +53,10 @@ pub(super) struct Faulty {
     pub(super) lose_stores: AtomicBool,
     /// The first revision that the log has.
     pub(super) log_begins: AtomicU64,
+    /// Whether nothing is answered but what can be answered without a database.
+    pub(super) silent: AtomicBool,
+    /// Whether a single head is never told, though all heads are.
+    pub(super) hide_heads: AtomicBool,
     /// Each load takes a permit before it ends.
     pub(super) load_gate: Semaphore,
 }
@@ -68,6 +72,8 @@ impl Faulty {
             loads: none(),
             lose_stores: AtomicBool::new(false),
             log_begins: AtomicU64::new(0),
+            silent: AtomicBool::new(false),
+            hide_heads: AtomicBool::new(false),
             load_gate: Semaphore::new(Semaphore::MAX_PERMITS),
         }
     }
@@ -83,6 +89,10 @@ impl Faulty {
 
     fn told<T>(&self, outcome: T) -> Result<T, DatastoreError> {
         if self.lose_stores.load(Ordering::SeqCst) { Err(DatastoreError::CommitUnknown { source: lost() }) } else { Ok(outcome) }
+    }
+
+    fn reached(&self) -> Result<(), DatastoreError> {
+        if self.silent.load(Ordering::SeqCst) { Err(DatastoreError::Lost { doing: "answer", source: lost() }) } else { Ok(()) }
     }
 
     /// Makes loads wait.
@@ -128,7 +138,20 @@ impl Datastore for Faulty {
 
     async fn head(&self, store: StoreId) -> Result<Head, DatastoreError> {
         self.heads_read.fetch_add(1, Ordering::SeqCst);
+        self.reached()?;
+        if self.hide_heads.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         self.inner().head(store).await
+    }
+
+    async fn moved_heads(&self, known: &[KnownHead]) -> Result<MovedHeads, DatastoreError> {
+        self.reached()?;
+        self.inner().moved_heads(known).await
+    }
+
+    fn wakes(&self) -> Arc<Notify> {
+        self.inner().wakes()
     }
 
     async fn load(&self, store: StoreId, sink: &mut dyn LoadSink) -> Result<(), DatastoreError> {
@@ -139,6 +162,7 @@ impl Datastore for Faulty {
     }
 
     async fn log(&self, store: StoreId, after: u64, limit: usize) -> Result<Vec<LogRecord>, DatastoreError> {
+        self.reached()?;
         let mut records = self.inner().log(store, after, limit).await?;
         if records.len() < 2 {
             return Ok(records);

@@ -168,8 +168,8 @@ async fn a_request_has_one_time_which_is_never_before_its_newest_entry() {
 async fn age_is_the_time_since_the_head_was_last_seen() {
     let bench = Bench::new().await;
     bench.read(Consistency::FullyConsistent).await.unwrap();
-    bench.clock.pass(Duration::from_secs(7));
-    assert_eq!(bench.newest().await.age, Duration::from_secs(7));
+    bench.clock.pass(Duration::from_secs(4));
+    assert_eq!(bench.newest().await.age, Duration::from_secs(4));
     assert_eq!(bench.read(Consistency::FullyConsistent).await.unwrap().age, Duration::ZERO);
     // Nobody else writes an SQLite file: what was committed is the head at any moment.
     let alone = node(bench.faulty.inner(), &bench.clock, Limits::default(), ForeignTokens::Answer).await;

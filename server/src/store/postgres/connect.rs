@@ -66,6 +66,11 @@ impl Place {
         Ok(Self { options: options.application_name("dhow").disable_statement_logging(), timing })
     }
 
+    /// How it is reached, for connections that are not set up for transactions.
+    pub(super) fn options(&self) -> PgConnectOptions {
+        self.options.clone()
+    }
+
     /// Where it is, without user and password.
     pub(super) fn told(&self) -> String {
         let database = self.options.get_database().unwrap_or_else(|| self.options.get_username());

@@ -5,11 +5,11 @@ use std::time::Duration;
 use dhow_engine::digest::Digest;
 use dhow_engine::entry::{Chain, StoreId};
 use dhow_engine::time::Timestamp;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, Row};
 
 use super::super::error::{CreateStoreError, DatastoreError};
 use super::super::rows::{Reading, sql_number};
-use super::super::{Head, StoreInfo, StoreKey};
+use super::super::{Head, KnownHead, MovedHeads, StoreInfo, StoreKey};
 use super::retry::timed_out;
 use super::transaction::assert_writable;
 
@@ -21,6 +21,19 @@ pub(super) const SELECT_HEAD: &str = "
 /// A head by its store's key.
 pub(super) const SELECT_HEAD_BY_KEY: &str = "
     SELECT revision, chain, digest, time, schema_version, tuples FROM head WHERE store = $1";
+
+/// The heads that are not what was known of them, behind a row that says whether the server takes writes. Each store is looked up by
+/// itself, whatever the planner makes of how many there are.
+pub(super) const SELECT_MOVED: &str = "
+    SELECT 0::BIGINT, NULL::BIGINT, NULL::BYTEA, NULL::BYTEA, NULL::BIGINT, NULL::BIGINT, NULL::BIGINT,
+        NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off'
+    UNION ALL
+    SELECT known.place, h.revision, h.chain, h.digest, h.time, h.schema_version, h.tuples, TRUE
+    FROM unnest($1::BYTEA[], $2::BIGINT[], $3::BYTEA[]) WITH ORDINALITY AS known (id, revision, chain, place)
+    LEFT JOIN LATERAL (
+        SELECT head.* FROM store JOIN head ON head.store = store.key WHERE store.id = known.id LIMIT 1
+    ) AS h ON TRUE
+    WHERE h.revision IS DISTINCT FROM known.revision OR h.chain IS DISTINCT FROM known.chain";
 
 /// A store by its id.
 pub(super) const SELECT_BY_ID: &str = "SELECT id, name, created_at FROM store WHERE id = $1";
@@ -60,6 +73,28 @@ pub(super) async fn read_head(connection: &mut PgConnection, store: StoreId) -> 
     let row = row.map_err(DatastoreError::sql("read the head"))?.ok_or(DatastoreError::NoStore { store })?;
     let reading = Reading { row: &row, table: "head", store };
     Ok((reading.row_key(6)?, reading.head(0)?))
+}
+
+/// The heads that are not what was known of them.
+pub(super) async fn moved(connection: &mut PgConnection, known: &[KnownHead]) -> Result<MovedHeads, DatastoreError> {
+    let failed = || DatastoreError::sql("read the heads");
+    let query = sqlx::query(SELECT_MOVED)
+        .bind(known.iter().map(|known| &known.store.0[..]).collect::<Vec<_>>())
+        .bind(known.iter().map(|known| sql_number(known.revision)).collect::<Vec<_>>())
+        .bind(known.iter().map(|known| &known.chain.0[..]).collect::<Vec<_>>());
+    let rows = query.fetch_all(connection).await.map_err(failed())?;
+    let mut found = MovedHeads { moved: Vec::new(), writable: false };
+    for row in &rows {
+        let place: i64 = row.try_get(0).map_err(failed())?;
+        let Some(known) = usize::try_from(place - 1).ok().and_then(|place| known.get(place)) else {
+            found.writable = row.try_get(7).map_err(failed())?;
+            continue;
+        };
+        let revision: Option<i64> = row.try_get(1).map_err(failed())?;
+        let reading = Reading { row, table: "head", store: known.store };
+        found.moved.push((known.store, revision.map(|_| reading.head(1)).transpose()?));
+    }
+    Ok(found)
 }
 
 /// The head of a store whose lock is held: nobody else moves it, and nobody removes it.

@@ -7,7 +7,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::super::error::{CreateStoreError, DatastoreError};
 use super::super::rows::{Reading, sql_number};
-use super::super::{Head, StoreInfo, StoreKey};
+use super::super::{Head, KnownHead, MovedHeads, StoreInfo, StoreKey};
 
 /// A store's key in the other tables, and its head.
 pub(super) const SELECT_HEAD: &str = "
@@ -43,6 +43,20 @@ pub(super) async fn read_head(connection: &mut SqliteConnection, store: StoreId)
     let row = row.map_err(DatastoreError::sql("read the head"))?.ok_or(DatastoreError::NoStore { store })?;
     let key = row.try_get(6).map_err(DatastoreError::sql("read the head"))?;
     Ok((key, Reading { row: &row, table: "head", store }.head(0)?))
+}
+
+/// The heads that are not what was known of them.
+pub(super) async fn moved(connection: &mut SqliteConnection, known: &[KnownHead]) -> Result<MovedHeads, DatastoreError> {
+    let mut moved = Vec::new();
+    for KnownHead { store, revision, chain } in known {
+        match read_head(connection, *store).await {
+            Ok((_, head)) if (head.revision, head.chain) == (*revision, *chain) => {}
+            Ok((_, head)) => moved.push((*store, Some(head))),
+            Err(DatastoreError::NoStore { .. }) => moved.push((*store, None)),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(MovedHeads { moved, writable: true })
 }
 
 /// Moves the head.

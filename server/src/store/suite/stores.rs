@@ -74,6 +74,32 @@ pub(in crate::store) async fn what_is_asked_of_no_store_says_so(database: Arc<dy
     assert_eq!(refused.code(), "DH-D009");
 }
 
+pub(in crate::store) async fn heads_that_moved_are_found_among_those_known(database: Arc<dyn Datastore>) {
+    let known = async |tenant: &Tenant| {
+        let Head { revision, chain, .. } = tenant.head().await;
+        KnownHead { store: tenant.store, revision, chain }
+    };
+    let (still, moves, goes) =
+        (Tenant::empty(&database, "still").await, Tenant::new(&database).await, Tenant::empty(&database, "goes").await);
+    let mut all = vec![known(&still).await, known(&moves).await, known(&goes).await];
+    let found = async |all: &[KnownHead]| {
+        let MovedHeads { moved, writable } = database.moved_heads(all).await.unwrap();
+        assert!(writable);
+        moved
+    };
+    assert!(found(&[]).await.is_empty());
+    assert!(found(&all).await.is_empty());
+    moves.write(1, [create("doc:1#viewer@user:ada")]).await.unwrap();
+    database.delete_store(goes.store).await.unwrap();
+    assert_eq!(found(&all).await, [(moves.store, Some(moves.head().await)), (goes.store, None)]);
+    // Another history at the same revision is another head.
+    let chain = dhow_engine::entry::Chain([7; 32]);
+    all[0].chain = chain;
+    all[1] = KnownHead { chain, ..known(&moves).await };
+    let heads = [(still.store, Some(still.head().await)), (moves.store, Some(moves.head().await)), (goes.store, None)];
+    assert_eq!(found(&all).await, heads);
+}
+
 pub(in crate::store) async fn the_log_is_read_in_parts(database: Arc<dyn Datastore>) {
     let tenant = Tenant::new(&database).await;
     for n in 0..5 {

@@ -1,8 +1,10 @@
 //! Nodes that share a database, as far as a read of the head takes them.
 
+use futures_util::StreamExt;
+
 use super::*;
-use crate::clock::{ManualClock, SteadyClock};
-use crate::config::ForeignTokens;
+use crate::clock::{Clock as _, ManualClock, SteadyClock, SystemClock};
+use crate::config::{ForeignTokens, Memory};
 use crate::limits::Limits;
 use crate::node::{Consistency, Node, ReadError, ReadPoint};
 use crate::snapshots::{Place, Retention, SnapshotOptions, Snapshots, Verification};
@@ -10,7 +12,7 @@ use crate::snapshots::{Place, Retention, SnapshotOptions, Snapshots, Verificatio
 async fn node(scratch: &Scratch) -> Arc<Node> {
     let limits = Limits::default();
     let clock = SteadyClock::new(Arc::new(ManualClock::at(at(0))), limits.max_clock_skew);
-    Node::open(Arc::new(scratch.open().await), clock, &limits, ForeignTokens::Answer, None).await.unwrap()
+    Node::open(Arc::new(scratch.open().await), clock, &limits, ForeignTokens::Answer, None, Memory::default()).await.unwrap()
 }
 
 /// A node that boots stores from the snapshots of a folder.
@@ -20,7 +22,7 @@ async fn booting(scratch: &Scratch, folder: &std::path::Path) -> Arc<Node> {
     let options =
         SnapshotOptions { folder: folder.to_owned(), verification: Verification::Full, retention: Retention::default(), every: None };
     let snapshots = Some(Snapshots::open(options).unwrap());
-    Node::open(Arc::new(scratch.open().await), clock, &limits, ForeignTokens::Answer, snapshots).await.unwrap()
+    Node::open(Arc::new(scratch.open().await), clock, &limits, ForeignTokens::Answer, snapshots, Memory::default()).await.unwrap()
 }
 
 async fn read(node: &Node, store: StoreId, consistency: Consistency) -> Result<ReadPoint, ReadError> {
@@ -93,4 +95,35 @@ async fn a_node_booted_from_a_file_and_the_log_is_the_one_of_the_table() {
     // Mapped: what the table gave is in memory of its own.
     let bytes = |point: &ReadPoint| point.state.accounts().overlay_bytes;
     assert!(bytes(&file) > bytes(&table), "{} {}", bytes(&file), bytes(&table));
+}
+
+/// Acknowledgement on one node to visible on the other, as somebody who watches there sees it. The figures are told, not asserted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_follows_shows_each_write_of_another() {
+    let scratch = Scratch::migrated().await;
+    let (one, two) = (node(&scratch).await, node(&scratch).await);
+    one.start();
+    two.start();
+    let store = one.create_store("main").await.unwrap().id;
+    one.write_schema(store, schema_command(SCHEMA), None).await.unwrap();
+    let begin = read(&two, one.resolve("main").await.unwrap().id, Consistency::FullyConsistent).await;
+    // The other node has not heard of the store yet: whoever names it makes it ask.
+    assert_eq!(begin.unwrap_err().code(), "DH-D009");
+    assert_eq!(two.resolve("main").await.unwrap().id, store);
+    let begin = read(&two, store, Consistency::FullyConsistent).await.unwrap().token;
+    let mut seen = Box::pin(two.watch(store, begin).await.unwrap());
+    let clock = SystemClock::new();
+    let mut took = Vec::new();
+    for n in 0..200 {
+        let token = one.write(store, command(&format!("r{n}"), [create(&format!("doc:{n}#viewer@user:1"))]), None).await.unwrap().token;
+        let acknowledged = clock.monotonic();
+        assert_eq!(seen.next().await.unwrap().unwrap().token, token);
+        took.push(clock.monotonic().saturating_sub(acknowledged));
+        assert_eq!(read(&two, store, Consistency::MinimizeLatency).await.unwrap().token, token);
+    }
+    took.sort_unstable();
+    eprintln!("acknowledged to visible on the other node: p50 {:?}, p99 {:?}", took[took.len() / 2], took[took.len() * 99 / 100]);
+    for node in [one, two] {
+        node.close().await;
+    }
 }

@@ -108,6 +108,16 @@ async fn hot_statements_search_by_an_index() {
         (read::SELECT_SCHEMA, one(&["7::BIGINT", "3::BIGINT"]), "schema_version_pkey"),
         (tables::PURGE_REQUESTS, one(&["7::BIGINT", "500::BIGINT", "264::BIGINT"]), "write_request_by_time"),
     ];
+    for rows in [1, 30, 400, 3_000] {
+        let ids = array(rows, "BYTEA", |n| format!("\\x{:032x}", n + 1));
+        let chains = array(rows, "BYTEA", |_| "\\x00".to_owned());
+        let steps =
+            plan(&mut connection, heads::SELECT_MOVED, &[ids.clone(), array(rows, "BIGINT", |_| "100".to_owned()), chains.clone()]).await;
+        for table in ["store", "head"] {
+            assert!(!steps.contains(&format!("Seq Scan on {table}")), "{rows} stores:\n{steps}");
+        }
+        cases.push((heads::SELECT_MOVED, vec![ids, array(rows, "BIGINT", |_| "100".to_owned()), chains], "store_id_key"));
+    }
     for rows in [1, 30, 400] {
         let store = || one(&["7::BIGINT"]);
         cases.push((tables::SELECT_IMAGES, [store(), keys(rows)].concat(), "tuple_"));
