@@ -70,15 +70,12 @@ impl Node {
         let hosted = self.host(store).await?;
         loaded.store(true, Ordering::SeqCst);
         hosted.fold().mend().await?;
-        match consistency {
-            Consistency::FullyConsistent => return self.read_fully(&hosted, None).await,
-            Consistency::MinimizeLatency | Consistency::AtLeastAsFresh(_) | Consistency::AtExactSnapshot(_) => {
-                self.keep_in_touch(&hosted, allowed).await?;
-            }
+        if *consistency != Consistency::FullyConsistent {
+            self.keep_in_touch(&hosted, allowed).await?;
         }
         match consistency {
             Consistency::MinimizeLatency => Ok(self.point(&hosted, hosted.fold().newest()?, None)),
-            Consistency::FullyConsistent => self.read_fully(&hosted, None).await,
+            Consistency::FullyConsistent => self.read_fully(&hosted).await,
             Consistency::AtLeastAsFresh(token) => self.read_at_least(&hosted, *token).await,
             Consistency::AtExactSnapshot(token) => self.read_exactly(&hosted, *token).await,
         }
@@ -129,9 +126,9 @@ impl Node {
         Ok(hosted.observe(&self.datastore).await?)
     }
 
-    async fn read_fully(&self, hosted: &Hosted, note: Option<String>) -> Result<ReadPoint, ReadError> {
+    async fn read_fully(&self, hosted: &Hosted) -> Result<ReadPoint, ReadError> {
         self.ask(hosted).await?;
-        Ok(self.point(hosted, hosted.fold().newest()?, note))
+        Ok(self.point(hosted, hosted.fold().newest()?, None))
     }
 
     async fn read_at_least(&self, hosted: &Hosted, token: Token) -> Result<ReadPoint, ReadError> {
@@ -147,7 +144,8 @@ impl Node {
             ForeignTokens::Answer => {
                 let (store, revision) = (hosted.fold().store(), token.revision);
                 tracing::warn!(%store, revision, "a token of another history was answered fully consistent");
-                self.read_fully(hosted, Some(FOREIGN_NOTE.to_owned())).await
+                // The head was read to find that out, after the request arrived.
+                Ok(self.point(hosted, hosted.fold().newest()?, Some(FOREIGN_NOTE.to_owned())))
             }
         }
     }
@@ -170,13 +168,15 @@ impl Node {
         Err(ReadError::Foreign)
     }
 
-    /// Whether a token is of this store's history; brings the fold to its revision if it is newer.
+    /// Whether a token is of this store's history; brings the fold to its revision if it is newer. One that is not is told so after a
+    /// read of the head that began after this call.
     ///
     /// # Errors
     /// When its revision does not exist yet, which one shared read of the head tells; or the database cannot be asked.
     pub(super) async fn recognise(&self, hosted: &Hosted, token: Token) -> Result<Recognised, ReadError> {
         let fold = hosted.fold();
         if token.store != fold.store() {
+            self.ask(hosted).await?;
             return Ok(Recognised::Foreign);
         }
         loop {
@@ -184,12 +184,24 @@ impl Node {
                 self.reach(hosted, token.revision).await?;
             }
             let history = fold.progress().replaced;
-            let chain = self.chain(hosted, history, token.revision).await?;
+            let known = self.known_chain(hosted, history, token.revision);
+            let chain = match known {
+                Some(chain) => Some(chain),
+                None => self.logged_chain(fold.store(), token.revision).await?,
+            };
+            let ours = chain.filter(|chain| ChainPrefix::of(chain) == token.chain);
+            if known.is_none() || ours.is_none() {
+                // The database may have been put back in time, and this node not have noticed yet: then its log tells nothing of what is
+                // folded, and a token that looks foreign may be of the new history. A head that is read from here on tells; the number
+                // of the history changes with it.
+                self.ask(hosted).await?;
+            }
             if fold.progress().replaced == history {
-                return Ok(match chain {
-                    Some(chain) if ChainPrefix::of(&chain) == token.chain => Recognised::Ours { history, chain },
-                    Some(_) | None => Recognised::Foreign,
-                });
+                let Some(chain) = ours else { return Ok(Recognised::Foreign) };
+                if known.is_none() {
+                    self.chains.insert((fold.store(), history, token.revision), chain);
+                }
+                return Ok(Recognised::Ours { history, chain });
             }
         }
     }
@@ -211,28 +223,17 @@ impl Node {
         if revision > head { Err(ReadError::TooNew { revision, head }) } else { Ok(()) }
     }
 
-    /// The chain at a revision of the store's history; `None` when the log no longer has it.
-    async fn chain(&self, hosted: &Hosted, history: u64, revision: u64) -> Result<Option<Chain>, DatastoreError> {
+    /// The chain at a revision of a history that the fold has reached, where memory has it.
+    fn known_chain(&self, hosted: &Hosted, history: u64, revision: u64) -> Option<Chain> {
         let fold = hosted.fold();
-        if let Some(chain) = fold.chain_at(revision) {
-            return Ok(Some(chain));
-        }
         // A history that takes the place of another one makes what is remembered of that one worthless.
-        let key = (fold.store(), history, revision);
-        if let Some(known) = self.chains.get(&key) {
-            return Ok(Some(known));
-        }
-        let records = self.datastore.log(fold.store(), revision.saturating_sub(1), 1).await?;
-        let chain = records.first().filter(|record| record.entry.revision == revision).map(|record| record.chain);
-        // The log may be of another history than what is folded: the database was put back in time, and this node has not noticed yet. A
-        // head that is read after the log tells; then the fold is replaced, and with it the number of its history.
-        hosted.observe(&self.datastore).await?;
-        if let Some(chain) = chain
-            && fold.progress().replaced == history
-        {
-            self.chains.insert(key, chain);
-        }
-        Ok(chain)
+        fold.chain_at(revision).or_else(|| self.chains.get(&(fold.store(), history, revision)))
+    }
+
+    /// The chain at a revision of whatever history the database has; `None` when its log does not have it, or no longer.
+    async fn logged_chain(&self, store: StoreId, revision: u64) -> Result<Option<Chain>, DatastoreError> {
+        let records = self.datastore.log(store, revision.saturating_sub(1), 1).await?;
+        Ok(records.first().filter(|record| record.entry.revision == revision).map(|record| record.chain))
     }
 
     fn point(&self, hosted: &Hosted, taken: Taken, note: Option<String>) -> ReadPoint {

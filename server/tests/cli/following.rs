@@ -205,7 +205,8 @@ fn while_postgres_is_down_reads_go_on_and_say_so_and_all_recovers() {
     let speech = || own.signal("CONT");
     let end = || drop(own.rig("down"));
     let again = || drop(own.start());
-    let outages: [(&str, &dyn Fn(), &dyn Fn()); 2] = [("paused", &silence, &speech), ("stopped", &end, &again)];
+    type Step<'s> = &'s dyn Fn();
+    let outages: [(&str, Step<'_>, Step<'_>); 2] = [("paused", &silence, &speech), ("stopped", &end, &again)];
     for (name, begin, finish) in outages {
         begin();
         let first = until("an answer is degraded", || Some(glance(&patient)).filter(|answer| answer["degraded"] == true));

@@ -183,7 +183,7 @@ impl World {
                         let there = tuples(&point);
                         let written = &self.written[..usize::try_from(token.revision).unwrap() - 1];
                         for (_, command) in written {
-                            let name = &command.request_id["request-".len()..];
+                            let name = command.request_id.strip_prefix("request-").unwrap();
                             assert!(there.contains(&format!("doc:{name}#viewer@user:{name}")), "{name}");
                         }
                     }
