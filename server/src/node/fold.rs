@@ -88,7 +88,7 @@ enum Loaded {
 /// Why what is folded is to be loaded anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Cause {
-    /// The log's head is not on the history folded.
+    /// The log is of another history than what is folded.
     Head,
     /// An entry does not fold, or memory cannot be read.
     Fold,
@@ -328,7 +328,7 @@ impl Fold {
             }
             for record in &records {
                 if let Err(error) = self.fold(record).await {
-                    return self.heal(turn, Cause::Fold, &told(&error)).await;
+                    return self.heal(turn, self.cause(record), &told(&error)).await;
                 }
                 *turn = Loaded::Before;
             }
@@ -364,6 +364,13 @@ impl Fold {
         drop(seen);
         self.wake_waiting();
         Ok(())
+    }
+
+    /// What an entry that does not fold tells: one whose chain does not go on from here is of another history.
+    fn cause(&self, record: &LogRecord) -> Cause {
+        let chain = self.seen.read().unwrap_or_else(PoisonError::into_inner).history.head().position().chain;
+        let goes_on = record.entry.encode().is_ok_and(|bytes| chain.after(&bytes) == record.chain);
+        if goes_on { Cause::Fold } else { Cause::Head }
     }
 
     /// Loads the store anew because what the database has does not continue what is folded; once, until an entry folds again.
@@ -451,7 +458,7 @@ impl Follower for Fold {
         {
             match self.fold(record).await {
                 Ok(()) => *turn = Loaded::Before,
-                Err(error) => return self.heal(&mut turn, Cause::Fold, &told(&error)).await,
+                Err(error) => return self.heal(&mut turn, self.cause(record), &told(&error)).await,
             }
         }
         self.fold_up_to(&mut turn, revision).await
