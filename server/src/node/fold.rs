@@ -295,20 +295,25 @@ impl Fold {
         let mut turn = self.turn.lock().await;
         drop(self.seen()?);
         let read_since;
-        let (head, before) = if self.progress().replaced == before.replaced {
+        let (head, before) = if self.progress().replaced == before.replaced && !self.contradicts(head, before) {
             (head, before)
         } else {
-            // The head may be that of the history that was replaced in the meantime, which nothing tells about the one in its place.
+            // It may have been read long ago, of a history that was replaced in the meantime, perhaps before the fold came to where they
+            // part: nothing is judged by it.
             let before = self.progress();
             read_since = self.datastore.head(self.store).await?;
             (&read_since, before)
         };
-        let other = self.chain_at(head.revision).is_some_and(|chain| chain != head.chain);
-        if self.is_behind(head, before) || other {
+        if self.contradicts(head, before) {
             let problem = format!("the head of the log is at revision {} of a history that is not the one folded", head.revision);
             return self.heal(&mut turn, Cause::Head, &problem).await;
         }
         self.fold_up_to(&mut turn, head.revision).await
+    }
+
+    /// Whether a head is of another history than what is folded, as far as it tells.
+    fn contradicts(&self, head: &Head, before: Progress) -> bool {
+        self.is_behind(head, before) || self.chain_at(head.revision).is_some_and(|chain| chain != head.chain)
     }
 
     /// Whether a head is behind what was folded before it was read: that is the head of another history.

@@ -12,7 +12,7 @@ use crate::clock::Clock as _;
 use crate::node::fold::{Fold, Progress};
 use crate::store::Head;
 
-const SEEDS: u64 = 1_000;
+const SEEDS: u64 = 2_000;
 const STEPS: usize = 150;
 const NODES: usize = 3;
 
