@@ -121,7 +121,7 @@ impl Glance {
         self.looked_at += 1;
         self.cost += 1 + simple.operations;
         if world.sight.is_touched(Direction::Forward, node) {
-            let changed = changed::of(&world.sight, Direction::Forward, node);
+            let changed = changed::of(&world.sight, Direction::Forward, node)?;
             if !changed.is_empty() {
                 return self.look_at_changed(world, simple, record, &changed);
             }

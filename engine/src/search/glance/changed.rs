@@ -15,20 +15,32 @@ pub(super) enum Standing {
 }
 
 /// Edges of a node that are not as its record has them: what each is by now, if it is there.
-pub(super) type Changed = SmallVec<[(ClassId, NodeId, Option<Standing>); 8]>;
+pub(super) type Changed = SmallVec<[(ClassId, NodeId, Option<Standing>); FEW]>;
 
-/// What is otherwise at a node than its record has it. O(log changes + found).
+/// What is otherwise at a node than its record has it. O(log changes).
+///
+/// # Errors
+/// When that is more than a few edges: a node may have changed thousands of times since the base, and the search asks for single ones.
 #[inline(never)]
-pub(super) fn of(sight: &Sight<'_>, direction: Direction, node: NodeId) -> Changed {
+pub(super) fn of(sight: &Sight<'_>, direction: Direction, node: NodeId) -> Result<Changed, GiveUp> {
     let standing = |is_qualified| if is_qualified { Standing::Qualified } else { Standing::Plain };
     let stored = sight.graph.changed(direction, node);
-    let mut changed: Changed = stored.map(|(class, end, is_qualified)| (class, end, is_qualified.map(standing))).collect();
+    let mut changed = Changed::new();
+    for (class, end, is_qualified) in stored {
+        if changed.len() == FEW {
+            return Err(GiveUp);
+        }
+        changed.push((class, end, is_qualified.map(standing)));
+    }
     for (edge, qualifier) in sight.extra.into_iter().flat_map(|extra| extra.of_node(direction, node)) {
         // What the request says counts, whatever is stored.
         changed.retain(|(class, end, _)| (*class, *end) != (edge.class, edge.other));
+        if changed.len() == FEW {
+            return Err(GiveUp);
+        }
         changed.push((edge.class, edge.other, Some(standing(qualifier.is_some()))));
     }
-    changed
+    Ok(changed)
 }
 
 /// Visits the ends of a node's edges of one class, of which some changed.
@@ -46,7 +58,7 @@ pub(super) fn each(
     let runs = record.map(|record| record.runs(direction)).unwrap_or_default();
     for run in runs.filter(|run| run.class == class) {
         // Each end is looked for among what changed.
-        if run.ends.len() > FEW || changed.len() > FEW {
+        if run.ends.len() > FEW {
             return Err(GiveUp);
         }
         let standing = if run.qualified { Standing::Qualified } else { Standing::Plain };

@@ -138,7 +138,7 @@ impl<'a> Mine<'a> {
             return Ok(());
         }
         if world.sight.is_touched(Direction::Backward, node) {
-            let changed = changed::of(&world.sight, Direction::Backward, node);
+            let changed = changed::of(&world.sight, Direction::Backward, node)?;
             if !changed.is_empty() {
                 return classes.iter().try_for_each(|class| {
                     let is_plain = world.plans.rule(class.class).is_some_and(|rule| rule.plain);
