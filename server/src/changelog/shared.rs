@@ -26,7 +26,10 @@ const LIFETIME: Duration = Duration::from_secs(10);
 /// How long between two looks, at least.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// Looking takes no more than this share of the time.
+/// And at most, however long the last look took.
+const LOOK_MAX: Duration = Duration::from_secs(1);
+
+/// Looking takes no more than this share of the time, as long as that comes to no longer pause.
 const SHARE: u32 = 20;
 
 /// One server's feed of a database that it shares.
@@ -107,6 +110,6 @@ impl Feed for Shared {
 
     async fn changed(&self) {
         let took = self.seen.lock().unwrap_or_else(PoisonError::into_inner).1;
-        tokio::time::sleep(LOOK.max(took * SHARE)).await;
+        tokio::time::sleep((took * SHARE).clamp(LOOK, LOOK_MAX)).await;
     }
 }
