@@ -126,7 +126,7 @@ limits! {
     BATCH_WRITES = 100, Count, "writes that share one transaction of the database; each keeps its own revision", "the next transaction takes the rest";
     BATCH_CHANGES = 2_000, Count, "changes of writes that share one transaction", "the next transaction takes the rest";
     REQUEST_ID_KEPT = 86_400_000, Milliseconds, "the time for which a request id stands for its write", "the same id is a new write then";
-    MAX_CLOCK_SKEW = 30_000, Milliseconds, "a jump of the wall clock that is followed", "the server goes on by its monotonic clock and says so; after a jump ahead writes are refused, code `DH-W012`", set "max_clock_skew_ms";
+    MAX_CLOCK_SKEW = 30_000, Milliseconds, "a jump of the clock (the machine's; of servers that share a Postgres, that of Postgres) that is followed", "the server goes on by its monotonic clock and says so; after a jump ahead writes are refused, code `DH-W012`", set "max_clock_skew_ms";
     HOT_WINDOW_STATES = 10_000, Count, "revisions of a store that are kept in memory for reads at exactly one of them", "older ones are refused, code `DH-R013`", set "hot_window_revisions";
     HOT_WINDOW_CHANGES = 50_000, Count, "changes between the oldest of these revisions and the newest", "as above", set "hot_window_changes";
     HOT_WINDOW_AGE = 600_000, Milliseconds, "time since the oldest of these revisions was replaced", "as above", set "hot_window_ms";

@@ -133,6 +133,13 @@ impl Node {
             max_changes: limits.hot_window_changes,
             max_age_us: microseconds(limits.hot_window),
         };
+        if !datastore.is_sole_writer() {
+            let began = clock.monotonic();
+            // Before anything is answered or written by this machine's own clock.
+            if let Some(time) = datastore.moved_heads(&[]).await?.time {
+                clock.follow(time, began);
+            }
+        }
         Ok(Arc::new(Self {
             directory: Directory::new(datastore.list_stores().await?),
             datastore,

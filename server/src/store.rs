@@ -85,6 +85,8 @@ pub(crate) struct MovedHeads {
     pub(crate) moved: Vec<(StoreId, Option<Head>)>,
     /// Whether the database takes writes.
     pub(crate) writable: bool,
+    /// The time by the database's clock; `None`: it has none of its own.
+    pub(crate) time: Option<Timestamp>,
 }
 
 /// An entry of the log, with the chain up to it.

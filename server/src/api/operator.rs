@@ -96,6 +96,7 @@ impl Api {
             stores_known: status.stores_known as u64,
             stores: status.stores.into_iter().map(store).collect(),
             snapshot_folder: folder.unwrap_or_default(),
+            clock_skew: status.clock_skew_us.map(signed_duration),
         })
     }
 
@@ -149,6 +150,12 @@ fn place_of_wire(place: &v1::SnapshotPlace) -> Result<Place, RequestError> {
     let chain = hexadecimal(&place.chain).ok_or_else(wrong("chain"))?;
     let digest = hexadecimal(&place.digest).ok_or_else(wrong("digest"))?;
     Ok(Place { store, revision: place.revision, chain: Chain(chain), digest: Digest::from_bytes(&digest) })
+}
+
+/// A span of microseconds that may be negative.
+fn signed_duration(us: i64) -> prost_types::Duration {
+    let nanos = i32::try_from(us % 1_000_000).unwrap_or_default().saturating_mul(1_000);
+    prost_types::Duration { seconds: us / 1_000_000, nanos }
 }
 
 /// 64 hexadecimal digits.

@@ -18,7 +18,7 @@ use super::snapshot::print::file_json;
 /// Show how servers are: version, stores in memory, how far behind they are, snapshots.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-JSON, one object for each server: {\"endpoint\", \"node_id\", \"version\", \"uptime_ms\", \"stores_known\", \"snapshot_folder\", \"stores\": [{\"id\", \"name\", \
+JSON, one object for each server: {\"endpoint\", \"node_id\", \"version\", \"uptime_ms\", \"stores_known\", \"snapshot_folder\", \"clock_skew_ms\", \"stores\": [{\"id\", \"name\", \
 \"applied_revision\", \"tuple_count\", \"head_revision\", \"lag_revisions\", \"lag_ms\", \"staleness_ms\", \"set_aside\", \"newest_snapshot\"}]}; null is what \
 is not known. A server that does not answer is {\"endpoint\", \"error\": {\"code\", \"message\", \"help\"}}.
 
@@ -95,6 +95,11 @@ fn print(endpoint: &str, status: &v1::StatusResponse, output: &Output) -> Result
     let line =
         format!("{strong}{endpoint}{strong:#}  dhow {version}, up {up}, node {node}, {} of {known} stores in memory", status.stores.len());
     output.line(&line)?;
+    if let Some(skew) = &status.clock_skew {
+        let (error, which) = (output.styles().error, if milliseconds(skew) > 0 { "ahead of" } else { "behind" });
+        let size = prost_types::Duration { seconds: skew.seconds.saturating_abs(), nanos: skew.nanos.saturating_abs() };
+        output.line(&format!("  {error}clock{error:#} {} {which} the database's, whose time is used: set it", span(&size)))?;
+    }
     if status.stores.is_empty() {
         return Ok(());
     }
@@ -154,6 +159,7 @@ fn status_json(endpoint: &str, status: &v1::StatusResponse) -> Value {
         "uptime_ms": status.uptime.as_ref().map(milliseconds),
         "stores_known": status.stores_known,
         "snapshot_folder": (!status.snapshot_folder.is_empty()).then_some(&status.snapshot_folder),
+        "clock_skew_ms": status.clock_skew.as_ref().map(milliseconds),
         "stores": status.stores.iter().map(store).collect::<Vec<_>>(),
     })
 }

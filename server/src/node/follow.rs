@@ -135,6 +135,9 @@ impl Node {
                 return Look { answered: false, catching_up: Vec::new() };
             }
         };
+        if let Some(time) = found.time {
+            self.clock.follow(time, began);
+        }
         self.has_answered(found.writable);
         let mut catching_up = Vec::new();
         let mut moved = found.moved.into_iter().peekable();

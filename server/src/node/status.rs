@@ -17,6 +17,8 @@ pub(crate) struct NodeStatus {
     pub(crate) id: Uuid,
     /// How long it has run.
     pub(crate) uptime: Duration,
+    /// How far this machine's clock is ahead of the database's, in microseconds, if that is further than the skew allows.
+    pub(crate) clock_skew_us: Option<i64>,
     /// How many stores it knows of.
     pub(crate) stores_known: usize,
     /// Those that it has in memory, or that would be there had they not been set aside, in order of their names.
@@ -60,6 +62,7 @@ impl Node {
         NodeStatus {
             id: self.id,
             uptime: self.clock.monotonic().saturating_sub(self.started),
+            clock_skew_us: self.clock.skew_us(),
             stores_known: self.stores(usize::MAX, &wanted).len(),
             stores: infos.into_iter().filter_map(|info| self.store_status(info, &heads)).collect(),
         }

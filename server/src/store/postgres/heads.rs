@@ -22,13 +22,14 @@ pub(super) const SELECT_HEAD: &str = "
 pub(super) const SELECT_HEAD_BY_KEY: &str = "
     SELECT revision, chain, digest, time, schema_version, tuples FROM head WHERE store = $1";
 
-/// The heads that are not what was known of them, behind a row that says whether the server takes writes. Each store is looked up by
+/// The heads that are not what was known of them, behind a row that says whether the server takes writes, and its time. Each store is looked up by
 /// itself, whatever the planner makes of how many there are.
 pub(super) const SELECT_MOVED: &str = "
     SELECT 0::BIGINT, NULL::BIGINT, NULL::BYTEA, NULL::BYTEA, NULL::BIGINT, NULL::BIGINT, NULL::BIGINT,
-        NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off'
+        NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off',
+        (extract(epoch FROM clock_timestamp()) * 1000000)::BIGINT
     UNION ALL
-    SELECT known.place, h.revision, h.chain, h.digest, h.time, h.schema_version, h.tuples, TRUE
+    SELECT known.place, h.revision, h.chain, h.digest, h.time, h.schema_version, h.tuples, TRUE, NULL::BIGINT
     FROM unnest($1::BYTEA[], $2::BIGINT[], $3::BYTEA[]) WITH ORDINALITY AS known (id, revision, chain, place)
     LEFT JOIN LATERAL (
         SELECT head.* FROM store JOIN head ON head.store = store.key WHERE store.id = known.id LIMIT 1
@@ -83,11 +84,12 @@ pub(super) async fn moved(connection: &mut PgConnection, known: &[KnownHead]) ->
         .bind(known.iter().map(|known| sql_number(known.revision)).collect::<Vec<_>>())
         .bind(known.iter().map(|known| &known.chain.0[..]).collect::<Vec<_>>());
     let rows = query.fetch_all(connection).await.map_err(failed())?;
-    let mut found = MovedHeads { moved: Vec::new(), writable: false };
+    let mut found = MovedHeads { moved: Vec::new(), writable: false, time: None };
     for row in &rows {
         let place: i64 = row.try_get(0).map_err(failed())?;
         let Some(known) = usize::try_from(place - 1).ok().and_then(|place| known.get(place)) else {
             found.writable = row.try_get(7).map_err(failed())?;
+            found.time = Some(Timestamp::from_microseconds(row.try_get(8).map_err(failed())?));
             continue;
         };
         let revision: Option<i64> = row.try_get(1).map_err(failed())?;
@@ -122,20 +124,23 @@ fn digest_bytes(digest: &Digest) -> Vec<u8> {
     borsh::to_vec(digest).unwrap_or_default()
 }
 
-/// Makes a store with its head, in a transaction.
-pub(super) async fn create(connection: &mut PgConnection, info: &StoreInfo) -> Result<(), CreateStoreError> {
-    let failed = || DatastoreError::sql("make a store");
+/// Makes a store without a head, in a transaction; its key in the other tables.
+pub(super) async fn insert(connection: &mut PgConnection, info: &StoreInfo) -> Result<i64, CreateStoreError> {
     assert_writable(connection).await?;
     let query = sqlx::query_scalar::<_, i64>(INSERT_STORE).bind(&info.id.0[..]).bind(&info.name).bind(info.created_at.microseconds());
-    let Some(key) = query.fetch_optional(&mut *connection).await.map_err(failed())? else {
-        return Err(CreateStoreError::NameTaken { name: info.name.clone() });
-    };
+    let key = query.fetch_optional(&mut *connection).await.map_err(DatastoreError::sql("make a store"))?;
+    key.ok_or_else(|| CreateStoreError::NameTaken { name: info.name.clone() })
+}
+
+/// Makes a store with its head, in a transaction.
+pub(super) async fn create(connection: &mut PgConnection, info: &StoreInfo) -> Result<(), CreateStoreError> {
+    let key = insert(connection, info).await?;
     let query = sqlx::query(INSERT_HEAD)
         .bind(key)
         .bind(Chain::genesis(info.id).0.to_vec())
         .bind(digest_bytes(&Digest::default()))
         .bind(Timestamp::MIN.microseconds());
-    query.execute(connection).await.map_err(failed())?;
+    query.execute(connection).await.map_err(DatastoreError::sql("make a store"))?;
     Ok(())
 }
 

@@ -1,9 +1,11 @@
 //! Nodes that share a database, as far as a read of the head takes them.
 
+use std::time::Duration;
+
 use futures_util::StreamExt;
 
 use super::*;
-use crate::clock::{Clock as _, ManualClock, SteadyClock, SystemClock};
+use crate::clock::{Clock as _, ManualClock, SteadyClock, SystemClock, microseconds};
 use crate::config::{ForeignTokens, Memory};
 use crate::limits::Limits;
 use crate::node::{Consistency, Node, ReadError, ReadPoint};
@@ -49,6 +51,53 @@ async fn what_one_node_writes_another_answers_by_the_token_and_at_the_head() {
     let (here, there) =
         (read(&one, store, Consistency::FullyConsistent).await.unwrap(), read(&two, store, Consistency::FullyConsistent).await.unwrap());
     assert_eq!((here.state.position(), here.state.digest()), (there.state.position(), there.state.digest()));
+}
+
+/// Their machines' clocks are years apart; what one writes to end in an hour ends in an hour everywhere.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_have_the_databases_time_whatever_their_machines_say() {
+    let scratch = Scratch::migrated().await;
+    let system = SystemClock::new();
+    let hour = Duration::from_secs(3_600);
+    let limits = Limits::default();
+    let (mut nodes, mut manuals) = (Vec::new(), Vec::new());
+    for wall in [at(0), system.now(), system.now().plus_microseconds(10 * microseconds(hour))] {
+        let manual = ManualClock::at(wall);
+        let clock = SteadyClock::new(Arc::new(manual.clone()), limits.max_clock_skew);
+        let database = Arc::new(scratch.open().await);
+        let node = Node::open(database, clock.clone(), &limits, ForeignTokens::Answer, None, Memory::default()).await.unwrap();
+        nodes.push((node, clock));
+        manuals.push(manual);
+    }
+    let store = nodes[0].0.create_store("main").await.unwrap().id;
+    let schema = "use expiration definition user {} definition doc { relation viewer: user with expiration permission view = viewer }";
+    nodes[0].0.write_schema(store, schema_command(schema), None).await.unwrap();
+    let expires = system.now().plus_microseconds(microseconds(hour));
+    let mut times = Vec::new();
+    for (number, (node, _)) in nodes.iter().enumerate() {
+        assert_eq!(node.resolve("main").await.unwrap().id, store);
+        let write = command(&number.to_string(), [create(&format!("doc:{number}#viewer@user:ada[expiration:{expires}]"))]);
+        node.write(store, write, None).await.unwrap();
+        times.push(read(node, store, Consistency::FullyConsistent).await.unwrap().state.position().time);
+    }
+    for time in times {
+        let off = time.microseconds() - system.now().microseconds();
+        assert!(off.abs() < microseconds(Duration::from_secs(60)), "{off}");
+    }
+    for (node, _) in &nodes {
+        let point = read(node, store, Consistency::FullyConsistent).await.unwrap();
+        assert!(point.time < expires, "{}", point.time);
+    }
+    // Two of three machines are told that their clock is wrong, and only as long as it is.
+    let wrong = || nodes.iter().map(|(_, clock)| clock.skew_us().is_some()).collect::<Vec<_>>();
+    assert_eq!(wrong(), [true, false, true]);
+    manuals[2].jump_microseconds(-10 * microseconds(hour));
+    nodes[2].0.start();
+    while wrong()[2] {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(wrong(), [true, false, false]);
+    nodes[2].0.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
