@@ -89,7 +89,7 @@ impl Command {
             Self::Watch(arguments) => &arguments.connection().output,
             Self::Changelog(command) => command.output(),
             Self::Schema(command) => command.output(),
-            Self::Store(command) => &command.connection().output,
+            Self::Store(command) => command.output(),
             Self::Snapshot(command) => command.output(),
             Self::Status(arguments) => arguments.output(),
             Self::Completions { .. } => return None,

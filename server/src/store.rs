@@ -11,6 +11,7 @@ pub(crate) mod committer;
 mod decide;
 pub(crate) mod error;
 mod filter;
+pub(crate) mod moving;
 pub(crate) mod postgres;
 mod prefix;
 mod rows;

@@ -18,6 +18,7 @@ mod read;
 mod retry;
 mod rows;
 mod tables;
+mod take;
 mod transaction;
 mod url;
 mod versions;

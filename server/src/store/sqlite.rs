@@ -7,6 +7,7 @@
 //! Cost of a write: a handful of statements, whatever number of commands a batch has, one log row each, and one wait for the disk.
 
 mod connect;
+mod give;
 mod heads;
 mod read;
 mod readers;

@@ -12,6 +12,7 @@ mod leases;
 mod locks;
 mod lost;
 mod migrations;
+mod moving;
 mod nodes;
 mod plans;
 mod proxy;

@@ -157,7 +157,7 @@ impl Tenant {
 }
 
 /// A sink that keeps everything.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub(in crate::store) struct Loaded {
     pub(in crate::store) head: Option<Head>,
     pub(in crate::store) schemas: Vec<SchemaRecord>,
