@@ -262,9 +262,10 @@ fn told_datastore(error: &DatastoreError) -> Told {
         | DatastoreError::Url
         | DatastoreError::CommitUnknown { .. }
         | DatastoreError::Closed => Told::new(Code::Unavailable, code, help).retry(LATER),
-        DatastoreError::Corrupt { .. } | DatastoreError::Damaged { .. } | DatastoreError::SetAside { .. } => {
-            Told::new(Code::DataLoss, code, help)
-        }
+        DatastoreError::Corrupt { .. }
+        | DatastoreError::Damaged { .. }
+        | DatastoreError::HeadWrong { .. }
+        | DatastoreError::SetAside { .. } => Told::new(Code::DataLoss, code, help),
     }
 }
 

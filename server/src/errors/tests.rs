@@ -79,6 +79,7 @@ fn databases() -> Vec<Row<DatastoreError>> {
         (DatastoreError::Outdated { missing: 1, first: 2 }, Code::Unavailable, "DH-D018", None),
         (DatastoreError::Silent { silent: LATER }, Code::Unavailable, "DH-D020", None),
         (DatastoreError::Url, Code::Unavailable, "DH-D019", None),
+        (DatastoreError::HeadWrong { store, revision: 1, what: "chain" }, Code::DataLoss, "DH-D021", None),
         (DatastoreError::SetAside { store, problem: "p".into() }, Code::DataLoss, "DH-D010", None),
     ]
 }

@@ -1,6 +1,7 @@
 //! Memory that cannot be read, found by whoever read it: the store is loaded anew, as when its log does not fold.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 #[cfg(test)]
 use dhow_engine::history::History;
@@ -26,9 +27,38 @@ impl Fold {
             let mut turn = fold.turn.lock().await;
             // Whoever had the turn before may have loaded it.
             match fold.damaged() {
-                Some(damaged) => fold.heal(&mut turn, Cause::Fold, &told(&damaged)).await,
+                Some(damaged) => fold.heal(&mut turn, Cause::Memory, &told(&damaged)).await,
                 None => Ok(()),
             }
+        });
+        // The task is never aborted; that it panicked is a mistake that the log has told of.
+        mending.await.unwrap_or(Err(DatastoreError::Closed))
+    }
+
+    /// Takes note of what a pass over the memory of a history found. Wrong memory is loaded anew, once: if the next pass finds it wrong
+    /// again, whatever was folded in between, the store is set aside.
+    ///
+    /// # Errors
+    /// When the database fails, or the store is set aside.
+    pub(in crate::node) async fn was_scrubbed(self: &Arc<Self>, history: u64, wrong: Option<String>) -> Result<(), DatastoreError> {
+        let Some(wrong) = wrong else {
+            if self.progress().replaced == history {
+                self.was_wrong.store(false, Ordering::SeqCst);
+            }
+            return Ok(());
+        };
+        let fold = Arc::clone(self);
+        let mending = tokio::spawn(async move {
+            let mut turn = fold.turn.lock().await;
+            if fold.progress().replaced != history {
+                // What was looked at is gone already.
+                return Ok(());
+            }
+            drop(fold.seen()?);
+            if fold.was_wrong.swap(true, Ordering::SeqCst) {
+                return Err(fold.set_aside(Cause::Memory, format!("its memory was read anew, and is wrong again: {wrong}")));
+            }
+            fold.heal(&mut turn, Cause::Memory, &wrong).await
         });
         // The task is never aborted; that it panicked is a mistake that the log has told of.
         mending.await.unwrap_or(Err(DatastoreError::Closed))
