@@ -55,6 +55,8 @@ pub(super) struct Fold {
     catching_up: AtomicBool,
     /// What is left of the store if it is set aside.
     policy: OnDivergence,
+    /// Whether memory is known to be wrong: nothing is answered before it was loaded anew.
+    is_wrong: AtomicBool,
     /// Whether a pass over memory found it wrong, and none since has found it right.
     was_wrong: AtomicBool,
 }
@@ -171,6 +173,7 @@ impl Fold {
             waiting: PlainMutex::default(),
             catching_up: AtomicBool::new(false),
             policy,
+            is_wrong: AtomicBool::new(false),
             was_wrong: AtomicBool::new(false),
         })
     }
@@ -426,6 +429,8 @@ impl Fold {
         *turn = Loaded::Anew;
         let mut seen = self.seen_mut();
         *seen = Seen { history, tail: Tail::default(), observed, set_aside: None };
+        // Not before, or somebody could take the old memory for mended.
+        self.is_wrong.store(false, Ordering::SeqCst);
         self.progress.send_modify(|progress| {
             progress.revision = revision;
             progress.replaced += 1;

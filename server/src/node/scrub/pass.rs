@@ -66,7 +66,7 @@ impl Node {
     }
 
     /// Goes through a store in the background; what is found is told in the log and by the status.
-    pub(super) async fn scrub(&self, store: StoreId, fold: Option<&Arc<Fold>>, rows: bool) {
+    pub(in crate::node) async fn scrub(&self, store: StoreId, fold: Option<&Arc<Fold>>, rows: bool) {
         let mut checks = match fold {
             Some(fold) => self.scrub_memory(fold, Pace::Background).await,
             None => Vec::new(),
@@ -80,6 +80,12 @@ impl Node {
             }
         }
         self.scrubs.note(store, self.clock.now(), &checks);
+    }
+
+    /// A pass over memory alone, as fast as that can be.
+    #[cfg(test)]
+    pub(in crate::node) async fn scrub_memory_now(&self, fold: &Arc<Fold>) -> Vec<Check> {
+        self.scrub_memory(fold, Pace::Asked).await
     }
 
     /// Goes through what a fold has in memory, and has the fold mended where that is wrong. O(tuples).

@@ -60,6 +60,8 @@ pub(super) struct Faulty {
     pub(super) hide_heads: AtomicBool,
     /// Each load takes a permit before it ends.
     pub(super) load_gate: Semaphore,
+    /// Whether the connection is lost when a store is loaded.
+    pub(super) fail_loads: AtomicBool,
 }
 
 impl Faulty {
@@ -76,6 +78,7 @@ impl Faulty {
             silent: AtomicBool::new(false),
             hide_heads: AtomicBool::new(false),
             load_gate: Semaphore::new(Semaphore::MAX_PERMITS),
+            fail_loads: AtomicBool::new(false),
         }
     }
 
@@ -156,6 +159,9 @@ impl Datastore for Faulty {
     }
 
     async fn load(&self, store: StoreId, sink: &mut dyn LoadSink) -> Result<(), DatastoreError> {
+        if self.fail_loads.load(Ordering::SeqCst) {
+            return Err(DatastoreError::Lost { doing: "load", source: lost() });
+        }
         self.loads.fetch_add(1, Ordering::SeqCst);
         let loaded = self.inner().load(store, sink).await;
         let _permit = self.load_gate.acquire().await.unwrap();
