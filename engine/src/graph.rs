@@ -40,6 +40,7 @@ pub(crate) mod overlay;
 pub(crate) mod qualifier;
 pub(crate) mod read;
 mod rebuild;
+pub(crate) mod scrub;
 pub(crate) mod segment;
 pub(crate) mod stored;
 mod sync;

@@ -29,6 +29,7 @@ pub use damaged::{DamagedPart, MemoryDamaged};
 pub use error::{FoldError, PrepareError, SchemaLookupError};
 pub use rebuild::{Part, Rebuild};
 use schemas::KeptSchema;
+pub use scrub::{Sample, Scrub, ScrubError, Scrubbed};
 pub use shapes::{Shape, ShapeCounts};
 
 mod accounts;
@@ -37,6 +38,7 @@ mod error;
 mod rebuild;
 mod scan;
 mod schemas;
+mod scrub;
 mod shapes;
 mod snapshot;
 

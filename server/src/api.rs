@@ -17,6 +17,7 @@ pub(crate) mod schemas;
 mod stores;
 pub(crate) mod target;
 pub(crate) mod test_stores;
+pub(crate) mod verify;
 
 use std::sync::Arc;
 

@@ -22,6 +22,7 @@ mod schema;
 mod snapshot;
 mod status;
 mod store;
+mod verify;
 mod watch;
 mod wire;
 mod write;
@@ -63,6 +64,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Snapshot(snapshot::SnapshotCommand),
     Status(status::StatusArguments),
+    Verify(Box<verify::VerifyArguments>),
     /// Print a completion script for a shell
     #[command(after_help = "Example, for bash:\n  source <(dhow completions bash)")]
     Completions {
@@ -92,6 +94,7 @@ impl Command {
             Self::Store(command) => command.output(),
             Self::Snapshot(command) => command.output(),
             Self::Status(arguments) => arguments.output(),
+            Self::Verify(arguments) => arguments.output(),
             Self::Completions { .. } => return None,
         })
     }
@@ -135,6 +138,7 @@ async fn run(command: Command, output: &Output) -> Result<ExitCode, Failure> {
         Command::Store(command) => store::run(command, output).await,
         Command::Snapshot(command) => snapshot::run(command, output).await,
         Command::Status(arguments) => status::run(arguments, output).await,
+        Command::Verify(arguments) => verify::run(*arguments, output).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut crate::Arguments::command(), "dhow", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)

@@ -27,6 +27,7 @@
 //! ```
 
 mod changelog;
+mod divergence;
 pub(crate) mod keys;
 
 use std::collections::BTreeSet;
@@ -43,6 +44,7 @@ use crate::identity::KeyRing;
 use crate::limits::Limits;
 use crate::snapshots::{Span, Verification};
 use crate::store::postgres::DatabaseUrl;
+pub(crate) use divergence::{Divergence, OnDivergence, ScrubEvery};
 
 /// What a configuration file says; what it leaves open is `None`.
 #[derive(Debug, Default)]
@@ -153,6 +155,8 @@ struct Raw {
     log: Log,
     #[serde(default)]
     foreign_tokens: ForeignTokens,
+    scrub_every: Option<ScrubEvery>,
+    on_divergence: Option<OnDivergence>,
     memory_limit_bytes: Option<Spanned<u64>>,
     #[serde(default)]
     pinned_stores: BTreeSet<String>,
@@ -194,6 +198,8 @@ const TOP: &[&str] = &[
     "snapshot_max_age",
     "snapshot_verify",
     "foreign_tokens",
+    "scrub_every",
+    "on_divergence",
     "memory_limit_bytes",
     "pinned_stores",
     "tls",
@@ -349,7 +355,8 @@ impl File {
         known_keys(table.get_ref()).map_err(place)?;
         let raw: Raw = toml::from_str(text).map_err(from_toml)?;
         let address = raw.address.map(parse_address).transpose().map_err(place)?;
-        let limits = raw.limits.apply().map_err(place)?;
+        let mut limits = raw.limits.apply().map_err(place)?;
+        limits.divergence = limits.divergence.with(raw.scrub_every, raw.on_divergence);
         let changelog = raw.changelog.map(changelog::Raw::settings).transpose().map_err(place)?;
         let keys = keys::ring(raw.keys).map_err(|(span, problem)| place((span, problem.into())))?;
         let database = match (raw.database, &raw.data) {
@@ -436,6 +443,7 @@ impl RawLimits {
             follow_interval: ms(self.follow_interval_ms, default.follow_interval)?,
             max_staleness: ms(self.max_staleness_ms, default.max_staleness)?,
             stale_serve_max: ms(self.stale_serve_max_ms, default.stale_serve_max)?,
+            divergence: default.divergence,
         })
     }
 }

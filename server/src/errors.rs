@@ -25,6 +25,7 @@ use crate::node::token::MalformedToken;
 use crate::snapshots::SnapshotsError;
 use crate::store::schema_command::describe;
 use crate::store::{CreateStoreError, DatastoreError, SchemaWriteError, WriteError};
+use crate::verify::RepairError;
 
 /// The domain of every `ErrorInfo`.
 pub(crate) const DOMAIN: &str = "dhow";
@@ -83,6 +84,9 @@ pub(crate) enum ApiError {
     /// A snapshot that was not made, or is refused.
     #[error(transparent)]
     Snapshots(#[from] SnapshotsError),
+    /// Rows that are not put right.
+    #[error(transparent)]
+    Repair(#[from] RepairError),
     /// A store that cannot be made.
     #[error(transparent)]
     CreateStore(#[from] CreateStoreError),
@@ -199,6 +203,7 @@ impl ApiError {
             Self::Read(error) => told_read(error),
             Self::Datastore(error) => told_datastore(error),
             Self::Snapshots(error) => told_snapshots(error),
+            Self::Repair(error) => told_repair(error),
             Self::CreateStore(error) => told_create_store(error),
             Self::Write(error) => told_write(error),
             Self::WriteSchema(error) => told_write_schema(error),
@@ -262,9 +267,10 @@ fn told_datastore(error: &DatastoreError) -> Told {
         | DatastoreError::Url
         | DatastoreError::CommitUnknown { .. }
         | DatastoreError::Closed => Told::new(Code::Unavailable, code, help).retry(LATER),
-        DatastoreError::Corrupt { .. } | DatastoreError::Damaged { .. } | DatastoreError::SetAside { .. } => {
-            Told::new(Code::DataLoss, code, help)
-        }
+        DatastoreError::Corrupt { .. }
+        | DatastoreError::Damaged { .. }
+        | DatastoreError::HeadWrong { .. }
+        | DatastoreError::SetAside { .. } => Told::new(Code::DataLoss, code, help),
     }
 }
 
@@ -280,6 +286,16 @@ fn told_snapshots(error: &SnapshotsError) -> Told {
         SnapshotsError::Gone { .. } => told(Code::OutOfRange),
         SnapshotsError::Lost => told(Code::Internal),
         SnapshotsError::Datastore(error) => told_datastore(error),
+    }
+}
+
+fn told_repair(error: &RepairError) -> Told {
+    let told = |status| Told::new(status, error.code(), error.help());
+    match error {
+        RepairError::NoSource | RepairError::Unreadable { .. } => told(Code::FailedPrecondition),
+        RepairError::Log { .. } | RepairError::Apart { .. } => told(Code::DataLoss),
+        RepairError::Busy => told(Code::Aborted).retry(LATER),
+        RepairError::Datastore(error) => told_datastore(error),
     }
 }
 

@@ -10,6 +10,8 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use crate::config::Divergence;
+
 /// One row of the table.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limit {
@@ -141,6 +143,11 @@ limits! {
     SNAPSHOT_TAIL_ENTRIES = 10_000, Count, "log entries behind a snapshot file that a store is booted from, where it has fewer tuples than that; else as many as it has tuples", "its table is read instead";
     STATUS_STORES = 1_000, Count, "stores that Status tells of", "the rest is only counted";
     STATUS_HEADS = 1_000, Milliseconds, "wait of Status for the database's heads", "the lag of the rest is not told";
+    SCRUB_EVERY = 3_600_000, Milliseconds, "time in which a server goes once through all that it has in memory, and one of them through all that the database has; `scrub_every` sets it, or `off`", "a pass that takes longer is followed by the next one";
+    SCRUB_SLICE = 2_000, Count, "objects, tuples and lines of an index that are looked at before a pause; an object is looked at whole, and the index of nested groups at once", "the pause is longer, see scrub_share";
+    SCRUB_SHARE = 10, Count, "the part of one core's time that a pass in the background takes: one in so many", "it pauses; `dhow verify` does not";
+    SCRUB_WALKS = 1_000, Count, "groups of a pass from which the tuples are walked one by one, besides comparing the whole index", "the next pass walks from others";
+    SCRUB_LOG_ENTRIES = 100_000, Count, "log entries of a pass whose chain is hashed anew", "the next pass goes on behind them; `dhow verify` takes all";
     KNOWN_CHAINS = 100_000, Count, "older tokens, over all stores, that are recognised without asking the database", "the database is asked again";
     HEAVY_REQUESTS = 64, Count, "lists, expansions and large batches evaluated at the same time", "others wait, within their deadlines", set "heavy_requests";
 }
@@ -178,6 +185,8 @@ pub(crate) struct Limits {
     pub(crate) max_staleness: Duration,
     /// See [`STALE_SERVE_MAX`].
     pub(crate) stale_serve_max: Duration,
+    /// How often is looked for divergence, and what follows one that does not heal.
+    pub(crate) divergence: Divergence,
 }
 
 impl Default for Limits {
@@ -198,6 +207,7 @@ impl Default for Limits {
             follow_interval: FOLLOW_INTERVAL.duration(),
             max_staleness: MAX_STALENESS.duration(),
             stale_serve_max: STALE_SERVE_MAX.duration(),
+            divergence: Divergence::default(),
         }
     }
 }

@@ -20,6 +20,7 @@ mod snapshots;
 mod store;
 mod tls;
 mod validation;
+mod verify;
 
 use std::process::ExitCode;
 

@@ -16,6 +16,7 @@ mod freshness;
 mod hosted;
 mod labels;
 mod memory;
+pub(crate) mod scrub;
 mod shared_read;
 mod snapshots;
 pub(crate) mod status;
@@ -37,7 +38,7 @@ use tokio::sync::watch as signal;
 use uuid::Uuid;
 
 use crate::clock::{SteadyClock, microseconds};
-use crate::config::{ForeignTokens, Memory};
+use crate::config::{Divergence, ForeignTokens, Memory};
 use crate::limits::{KNOWN_CHAINS, Limits};
 use crate::snapshots::Snapshots;
 use crate::store::{CreateStoreError, Datastore, DatastoreError, Head, StoreInfo, StoreKey};
@@ -111,6 +112,9 @@ pub(crate) struct Node {
     slots: DashMap<StoreId, Arc<Slot>>,
     /// The chain at older revisions that tokens have named, by store, number of its history, revision. Bounded.
     chains: Cache<(StoreId, u64, u64), Chain>,
+    divergence: Divergence,
+    /// What looking for divergence came to.
+    scrubs: scrub::Records,
     /// Turns true when the node closes: committers then finish what waits and end.
     closing: signal::Sender<bool>,
 }
@@ -159,6 +163,8 @@ impl Node {
             contact: signal::Sender::new(Contact::GOOD),
             slots: DashMap::new(),
             chains: Cache::new(KNOWN_CHAINS.value),
+            divergence: limits.divergence,
+            scrubs: scrub::Records::default(),
             closing: signal::Sender::new(false),
         }))
     }
@@ -312,7 +318,8 @@ impl Node {
         }
         let slot = Arc::clone(&self.slots.entry(store).or_default());
         slot.is_used(round);
-        let loaded = slot.load(store, &self.datastore, &self.clock, self.window, self.snapshots.as_ref(), &self.closing).await;
+        let policy = self.divergence.on_divergence;
+        let loaded = slot.load(store, &self.datastore, &self.clock, self.window, self.snapshots.as_ref(), policy, &self.closing).await;
         if let Err(DatastoreError::NoStore { .. }) = &loaded {
             // It was removed in the meantime, and nobody will remove its slot.
             self.slots.remove_if(&store, |_, there| Arc::ptr_eq(there, &slot));

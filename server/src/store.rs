@@ -5,12 +5,14 @@
 //! every database; who puts waiting writes into one transaction is the [`committer`]. Nothing here evaluates a permission, keeps
 //! tuples in memory or knows the wire.
 
+pub(crate) mod audit;
 mod batch;
 pub(crate) mod command;
 pub(crate) mod committer;
 mod decide;
 pub(crate) mod error;
 mod filter;
+mod logged;
 pub(crate) mod moving;
 pub(crate) mod postgres;
 mod prefix;
@@ -27,6 +29,7 @@ mod write;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use dhow_engine::digest::Digest;
@@ -36,6 +39,7 @@ use dhow_engine::time::Timestamp;
 use dhow_engine::tuple::Tuple;
 use tokio::sync::Notify;
 
+pub(crate) use audit::{AuditSink, Repair};
 pub(crate) use command::{ChangeRequest, Committed, Expectation, Precondition, RequestOutcome, WriteCommand, WriteError};
 pub(crate) use error::{CreateStoreError, DatastoreError};
 pub(crate) use schema_command::{SchemaCommand, SchemaCommitted, SchemaWriteError};
@@ -219,6 +223,16 @@ pub(crate) trait Datastore: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// [`SchemaWriteError`]; nothing was committed, unless it is [`DatastoreError::CommitUnknown`].
     async fn write_schema(&self, store: StoreId, now: Timestamp, command: &SchemaCommand) -> Result<SchemaCommitted, SchemaWriteError>;
+
+    /// A whole store as [`Datastore::load`] reads it, and what else there is to compare: the head as it is stored, whatever the log says,
+    /// the counts, and the head's entry of the log; read at one moment. O(tuples).
+    async fn audit(&self, store: StoreId, sink: &mut dyn AuditSink) -> Result<(), DatastoreError>;
+
+    /// Puts rows of a store right, all or none; `false`: the head is not the one that they were found at, and nothing was changed.
+    async fn repair(&self, store: StoreId, repair: &Repair) -> Result<bool, DatastoreError>;
+
+    /// Whether `holder` may do for a while what only one server should do at a time.
+    async fn take_turn(&self, what: &'static str, holder: [u8; 16], lifetime: Duration) -> Result<bool, DatastoreError>;
 
     /// Waits for what is under way and closes the database; later calls fail.
     async fn close(&self);

@@ -23,4 +23,5 @@ mod cli {
     mod serve;
     mod snapshots;
     mod stores;
+    mod verify;
 }

@@ -16,6 +16,7 @@ use crate::words::Words;
 pub(crate) use changed::Changed;
 mod build;
 mod changed;
+pub(crate) mod check;
 mod line;
 
 /// What an edge leads to.

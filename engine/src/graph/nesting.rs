@@ -19,6 +19,7 @@ use super::{Core, From, Graph};
 
 pub(crate) use difference::Anew;
 
+pub(crate) mod check;
 mod difference;
 
 /// How many changes of nesting make a new index worth its building, at least: who is below groups that were taken out of others goes
@@ -156,8 +157,17 @@ impl Graph {
     }
 
     fn built_nesting(&self, classes: Vec<NestingClass>) -> Nesting {
+        let (edges, walked) = self.nesting_edges(&classes);
+        let (count, revision) = (edges.len(), self.revision);
+        // Past 2^30 edges there is no index, and all is walked.
+        let built = GroupIndex::build(edges, &walked, &Limits::DEFAULT);
+        built.map_or_else(|_| Nesting::default(), |index| Nesting { classes, revision, index, edges: count })
+    }
+
+    /// The nesting edges `(child, parent)` of these classes at this revision, and the groups that more leads up from than these say.
+    fn nesting_edges(&self, classes: &[NestingClass]) -> (Vec<(Group, Group)>, Vec<Group>) {
         let (mut edges, mut walked) = (Vec::new(), Vec::new());
-        for NestingClass { class: id, plain } in &classes {
+        for NestingClass { class: id, plain } in classes {
             let Some(class) = self.core.vocabulary.class(*id).copied() else { continue };
             let Kind::Userset(of) = class.kind else { continue };
             for object in self.nodes_from(class.object_type, From::Start) {
@@ -171,10 +181,7 @@ impl Graph {
                 }
             }
         }
-        let (count, revision) = (edges.len(), self.revision);
-        // Past 2^30 edges there is no index, and all is walked.
-        let built = GroupIndex::build(edges, &walked, &Limits::DEFAULT);
-        built.map_or_else(|_| Nesting::default(), |index| Nesting { classes, revision, index, edges: count })
+        (edges, walked)
     }
 
     /// Puts an index in place that was built of this graph, now or some revisions ago; readers from `oldest` on are served. O(changes

@@ -8,6 +8,8 @@ use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
 mod churn;
+mod divergence;
+mod scrub;
 
 const STORE: StoreId = StoreId([7; 16]);
 

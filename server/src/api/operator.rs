@@ -87,6 +87,8 @@ impl Api {
                 staleness: store.staleness.and_then(|staleness| staleness.try_into().ok()),
                 set_aside: store.set_aside.unwrap_or_default(),
                 newest_snapshot: newest.map(|sized| self.snapshot_file(*sized)),
+                scrubbed_at: store.scrub.as_ref().map(|scrub| timestamp_to_wire(scrub.at)),
+                divergence: store.scrub.map(|scrub| scrub.found).unwrap_or_default(),
             }
         };
         Ok(v1::StatusResponse {
@@ -186,6 +188,11 @@ impl v1::operator_service_server::OperatorService for Operator {
     async fn verify_snapshot(&self, request: Request<v1::VerifySnapshotRequest>) -> Result<Response<v1::VerifySnapshotResponse>, Status> {
         let caller = self.0.caller(&request, OPERATE)?;
         Ok(Response::new(self.0.verify_snapshot(&caller, request.into_inner()).await?))
+    }
+
+    async fn verify_store(&self, request: Request<v1::VerifyStoreRequest>) -> Result<Response<v1::VerifyStoreResponse>, Status> {
+        let caller = self.0.caller(&request, OPERATE)?;
+        Ok(Response::new(self.0.verify_store(&caller, request.get_ref()).await?))
     }
 
     async fn status(&self, request: Request<v1::StatusRequest>) -> Result<Response<v1::StatusResponse>, Status> {

@@ -116,6 +116,12 @@ impl Failure {
     }
 }
 
+impl From<crate::store::DatastoreError> for Failure {
+    fn from(error: crate::store::DatastoreError) -> Self {
+        Self::told(error.code(), &error, error.help())
+    }
+}
+
 impl From<tonic::Status> for Failure {
     fn from(status: tonic::Status) -> Self {
         let details = status.get_error_details();

@@ -19,7 +19,7 @@ use super::snapshot::print::file_json;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 JSON, one object for each server: {\"endpoint\", \"node_id\", \"version\", \"uptime_ms\", \"stores_known\", \"snapshot_folder\", \"clock_skew_ms\", \"stores\": [{\"id\", \"name\", \
-\"applied_revision\", \"tuple_count\", \"head_revision\", \"lag_revisions\", \"lag_ms\", \"staleness_ms\", \"set_aside\", \"newest_snapshot\"}]}; null is what \
+\"applied_revision\", \"tuple_count\", \"head_revision\", \"lag_revisions\", \"lag_ms\", \"staleness_ms\", \"set_aside\", \"divergence\", \"scrubbed_at\", \"newest_snapshot\"}]}; null is what \
 is not known. A server that does not answer is {\"endpoint\", \"error\": {\"code\", \"message\", \"help\"}}.
 
 Exit code: 0 every server answered, 2 one did not.")]
@@ -114,6 +114,11 @@ fn print(endpoint: &str, status: &v1::StatusResponse, output: &Output) -> Result
     for store in status.stores.iter().filter(|store| !store.set_aside.is_empty()) {
         output.line(&format!("  {error}set aside{error:#} {}: {}", store.name, store.set_aside))?;
     }
+    for store in &status.stores {
+        for found in &store.divergence {
+            output.line(&format!("  {error}diverges{error:#} {}: {found}; run `dhow verify --store {}`", store.name, store.name))?;
+        }
+    }
     Ok(())
 }
 
@@ -149,6 +154,8 @@ fn status_json(endpoint: &str, status: &v1::StatusResponse) -> Value {
             "lag_ms": store.lag.as_ref().map(milliseconds),
             "staleness_ms": store.staleness.as_ref().map(milliseconds),
             "set_aside": (!store.set_aside.is_empty()).then_some(&store.set_aside),
+            "divergence": store.divergence,
+            "scrubbed_at": store.scrubbed_at.as_ref().map(|time| super::wire::time_text(time)),
             "newest_snapshot": store.newest_snapshot.as_ref().map(file_json),
         })
     };

@@ -29,6 +29,7 @@ fn table() -> Vec<(ApiError, Code, &'static str, Option<&'static str>)> {
     table.extend(reads().into_iter().map(|(error, code, reason, field)| (error.into(), code, reason, field)));
     table.extend(databases().into_iter().map(|(error, code, reason, field)| (error.into(), code, reason, field)));
     table.extend(snapshots().into_iter().map(|(error, code, reason, field)| (error.into(), code, reason, field)));
+    table.extend(repairs().into_iter().map(|(error, code, reason, field)| (error.into(), code, reason, field)));
     table.extend(writes().into_iter().map(|(error, code, reason, field)| (error.into(), code, reason, field)));
     table.extend(schema_writes().into_iter().map(|(error, code, reason, field)| (error.into(), code, reason, field)));
     table.extend(stores().into_iter().map(|(error, code, reason, field)| (error.into(), code, reason, field)));
@@ -79,6 +80,7 @@ fn databases() -> Vec<Row<DatastoreError>> {
         (DatastoreError::Outdated { missing: 1, first: 2 }, Code::Unavailable, "DH-D018", None),
         (DatastoreError::Silent { silent: LATER }, Code::Unavailable, "DH-D020", None),
         (DatastoreError::Url, Code::Unavailable, "DH-D019", None),
+        (DatastoreError::HeadWrong { store, revision: 1, what: "chain" }, Code::DataLoss, "DH-D021", None),
         (DatastoreError::SetAside { store, problem: "p".into() }, Code::DataLoss, "DH-D010", None),
     ]
 }
@@ -101,6 +103,17 @@ fn snapshots() -> Vec<Row<SnapshotsError>> {
         (SnapshotsError::Refused { path: path(), source: unlike() }, Code::DataLoss, "snapshot_head", None),
         (SnapshotsError::Write { folder: path(), source: write() }, Code::Unavailable, "snapshot_write", None),
         (SnapshotsError::Datastore(DatastoreError::Closed), Code::Unavailable, "DH-D011", None),
+    ]
+}
+
+fn repairs() -> Vec<Row<RepairError>> {
+    vec![
+        (RepairError::NoSource, Code::FailedPrecondition, "DH-V001", None),
+        (RepairError::Log { revision: 1, problem: "p".into() }, Code::DataLoss, "DH-V002", None),
+        (RepairError::Unreadable { problem: "p".into() }, Code::FailedPrecondition, "DH-V003", None),
+        (RepairError::Apart { head: 1, log: 2 }, Code::DataLoss, "DH-V004", None),
+        (RepairError::Busy, Code::Aborted, "DH-V005", None),
+        (RepairError::Datastore(DatastoreError::Closed), Code::Unavailable, "DH-D011", None),
     ]
 }
 

@@ -25,6 +25,7 @@ use dhow_engine::time::Timestamp;
 use tokio::sync::{Mutex, watch as signal};
 
 use crate::clock::{Reading, SteadyClock, microseconds};
+use crate::config::OnDivergence;
 use crate::snapshots::Snapshots;
 use crate::store::committer::Follower;
 use crate::store::{Datastore, DatastoreError, Head, KnownHead, LogRecord};
@@ -52,6 +53,12 @@ pub(super) struct Fold {
     waiting: PlainMutex<Waiting>,
     /// Whether the fold is being brought to a head that a look at all heads found.
     catching_up: AtomicBool,
+    /// What is left of the store if it is set aside.
+    policy: OnDivergence,
+    /// Whether memory is known to be wrong: nothing is answered before it was loaded anew.
+    is_wrong: AtomicBool,
+    /// Whether a pass over memory found it wrong, and none since has found it right.
+    was_wrong: AtomicBool,
 }
 
 /// The fold's one turn to catch up beside everything else, given back when it is dropped.
@@ -71,7 +78,17 @@ struct Seen {
     tail: Tail,
     /// When the head was last observed to be no newer than what is folded, on the monotonic clock.
     observed: Duration,
-    set_aside: Option<DatastoreError>,
+    set_aside: Option<SetAside>,
+}
+
+/// Why a store was set aside, and what is left of it.
+#[derive(Debug)]
+struct SetAside {
+    error: DatastoreError,
+    /// When, on the monotonic clock.
+    since: Duration,
+    /// Whether what was folded last is known to be right, and policy wants it to be read.
+    serves: bool,
 }
 
 /// How what is folded came about.
@@ -90,8 +107,10 @@ enum Loaded {
 enum Cause {
     /// The log is of another history than what is folded.
     Head,
-    /// An entry does not fold, or memory cannot be read.
+    /// An entry does not fold.
     Fold,
+    /// Memory is not what was folded, or cannot be read.
+    Memory,
 }
 
 /// How far a fold is.
@@ -116,6 +135,8 @@ pub(super) struct Taken {
     pub(super) observed: Duration,
     /// The number of the history that the state is of: how many were folded before it.
     pub(super) history: u64,
+    /// When the store was set aside, if it was and is read all the same.
+    pub(super) set_aside: Option<Duration>,
 }
 
 impl Fold {
@@ -129,6 +150,7 @@ impl Fold {
         clock: SteadyClock,
         window: Window,
         snapshots: Option<&Arc<Snapshots>>,
+        policy: OnDivergence,
     ) -> Result<Self, DatastoreError> {
         let observed = clock.monotonic();
         let booted = match snapshots {
@@ -150,6 +172,9 @@ impl Fold {
             progress: signal::Sender::new(Progress { revision, replaced: 0, gone: false }),
             waiting: PlainMutex::default(),
             catching_up: AtomicBool::new(false),
+            policy,
+            is_wrong: AtomicBool::new(false),
+            was_wrong: AtomicBool::new(false),
         })
     }
 
@@ -234,7 +259,7 @@ impl Fold {
     /// # Errors
     /// When the store was set aside.
     pub(super) fn newest(&self) -> Result<Taken, DatastoreError> {
-        let seen = self.seen()?;
+        let seen = self.readable()?;
         Ok(self.taken(&seen, seen.history.head().clone()))
     }
 
@@ -243,13 +268,14 @@ impl Fold {
     /// # Errors
     /// When the store was set aside; within, when the revision is outside the window.
     pub(super) fn at(&self, revision: u64) -> Result<Result<Taken, HistoryError>, DatastoreError> {
-        let seen = self.seen()?;
+        let seen = self.readable()?;
         Ok(seen.history.at(revision).map(|state| self.taken(&seen, state)))
     }
 
     fn taken(&self, seen: &Seen, state: State) -> Taken {
         let newest = seen.history.head().position().time;
-        Taken { state, newest, observed: seen.observed, history: self.progress().replaced }
+        let set_aside = seen.set_aside.as_ref().map(|set_aside| set_aside.since);
+        Taken { state, newest, observed: seen.observed, history: self.progress().replaced, set_aside }
     }
 
     /// The chain at a revision, where memory has it.
@@ -383,10 +409,10 @@ impl Fold {
         tracing::error!(store = %self.store, "the store's fold diverged from the database: {problem}");
         let again = match (*turn, cause) {
             (Loaded::Before, _) | (Loaded::AnewAndSeen, Cause::Head) => false,
-            (Loaded::Anew, _) | (Loaded::AnewAndSeen, Cause::Fold) => true,
+            (Loaded::Anew, _) | (Loaded::AnewAndSeen, Cause::Fold | Cause::Memory) => true,
         };
         if again {
-            return Err(self.set_aside(format!("it was read anew, and diverged again: {problem}")));
+            return Err(self.set_aside(cause, format!("it was read anew, and diverged again: {problem}")));
         }
         let (tail, folded) = {
             let seen = self.seen.read().unwrap_or_else(PoisonError::into_inner);
@@ -395,7 +421,7 @@ impl Fold {
         let observed = self.clock.monotonic();
         let history = match load::history(&*self.datastore, self.store, self.window()).await {
             Ok(history) => history,
-            Err(DatastoreError::SetAside { problem, .. }) => return Err(self.set_aside(problem)),
+            Err(DatastoreError::SetAside { problem, .. }) => return Err(self.set_aside(cause, problem)),
             Err(error) => return Err(error),
         };
         let revision = history.head().revision();
@@ -403,6 +429,8 @@ impl Fold {
         *turn = Loaded::Anew;
         let mut seen = self.seen_mut();
         *seen = Seen { history, tail: Tail::default(), observed, set_aside: None };
+        // Not before, or somebody could take the old memory for mended.
+        self.is_wrong.store(false, Ordering::SeqCst);
         self.progress.send_modify(|progress| {
             progress.revision = revision;
             progress.replaced += 1;
@@ -412,12 +440,36 @@ impl Fold {
         Ok(())
     }
 
-    /// Refuses every request from now on.
-    fn set_aside(&self, problem: String) -> DatastoreError {
+    /// Refuses every request from now on, but for reads of what was folded last, where policy wants them and that is known to be right.
+    fn set_aside(&self, cause: Cause, problem: String) -> DatastoreError {
         let error = DatastoreError::SetAside { store: self.store, problem };
-        tracing::error!(store = %self.store, "{error}");
-        self.seen_mut().set_aside = Some(error.clone());
+        let is_right = match cause {
+            // Of another history, perhaps, but what was folded of its own is whole.
+            Cause::Head | Cause::Fold => true,
+            Cause::Memory => false,
+        };
+        let mut seen = self.seen_mut();
+        let serves = is_right && self.policy == OnDivergence::Serve && seen.history.head().intact().is_ok();
+        tracing::error!(store = %self.store, code = error.code(), serves, "{error}");
+        seen.set_aside = Some(SetAside { error: error.clone(), since: self.clock.monotonic(), serves });
         error
+    }
+
+    /// For writes: what is set aside takes none, however it is read.
+    ///
+    /// # Errors
+    /// When the store was set aside.
+    pub(super) fn expect_in_order(&self) -> Result<(), DatastoreError> {
+        self.seen().map(drop)
+    }
+
+    /// For reads: as [`Fold::seen`], and also where a store that was set aside is read all the same.
+    fn readable(&self) -> Result<RwLockReadGuard<'_, Seen>, DatastoreError> {
+        let seen = self.seen.read().unwrap_or_else(PoisonError::into_inner);
+        match &seen.set_aside {
+            Some(SetAside { error, serves: false, .. }) => Err(error.clone()),
+            Some(SetAside { serves: true, .. }) | None => Ok(seen),
+        }
     }
 
     fn window(&self) -> Window {
@@ -427,7 +479,7 @@ impl Fold {
     fn seen(&self) -> Result<RwLockReadGuard<'_, Seen>, DatastoreError> {
         let seen = self.seen.read().unwrap_or_else(PoisonError::into_inner);
         match &seen.set_aside {
-            Some(error) => Err(error.clone()),
+            Some(set_aside) => Err(set_aside.error.clone()),
             None => Ok(seen),
         }
     }

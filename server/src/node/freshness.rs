@@ -96,6 +96,11 @@ impl Node {
     /// When the fold is older than it may be, or the database says that the store is gone or damaged.
     async fn keep_in_touch(&self, hosted: &Hosted, allowed: Option<Duration>) -> Result<(), ReadError> {
         let Bounds { max_staleness, stale_serve_max, .. } = self.bounds;
+        if let Some(since) = hosted.fold().newest()?.set_aside {
+            // It is read as policy wants it: nothing brings it nearer to the head.
+            let age = hosted.fold().monotonic().saturating_sub(since);
+            return if age > stale_serve_max { Err(ReadError::TooStale { age, max: stale_serve_max }) } else { Ok(()) };
+        }
         if self.datastore.is_sole_writer() || self.age(hosted.fold().observed(), hosted) <= max_staleness {
             return Ok(());
         }
@@ -237,15 +242,17 @@ impl Node {
     }
 
     fn point(&self, hosted: &Hosted, taken: Taken, note: Option<String>) -> ReadPoint {
-        let Taken { state, newest, observed, .. } = taken;
+        let Taken { state, newest, observed, set_aside, .. } = taken;
         let position = *state.position();
         let fold = hosted.fold();
         let age = self.age(observed, hosted);
+        // One that was set aside knows nothing newer since, whoever writes.
+        let age = set_aside.map_or(age, |since| age.max(fold.monotonic().saturating_sub(since)));
         ReadPoint {
             token: Token::new(fold.store(), position.revision, &position.chain),
             state,
             age,
-            degraded: age > self.bounds.max_staleness,
+            degraded: set_aside.is_some() || age > self.bounds.max_staleness,
             time: fold.now().max(newest),
             note,
         }

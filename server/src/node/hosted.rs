@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use super::fold::Fold;
 use super::shared_read::SharedRead;
 use crate::clock::SteadyClock;
+use crate::config::OnDivergence;
 use crate::snapshots::Snapshots;
 use crate::store::committer::{Committer, Follower};
 use crate::store::{Datastore, DatastoreError, Head};
@@ -116,6 +117,7 @@ impl Slot {
         clock: &SteadyClock,
         window: Window,
         snapshots: Option<&Arc<Snapshots>>,
+        policy: OnDivergence,
         closing: &signal::Sender<bool>,
     ) -> Result<Arc<Hosted>, DatastoreError> {
         let (slot, datastore, clock, closing) = (Arc::clone(self), Arc::clone(datastore), clock.clone(), closing.subscribe());
@@ -126,7 +128,7 @@ impl Slot {
                     return Err(error.clone());
                 }
                 slot.before_has_ended().await;
-                let loaded = Fold::load(store, Arc::clone(&datastore), clock, window, snapshots.as_ref()).await;
+                let loaded = Fold::load(store, Arc::clone(&datastore), clock, window, snapshots.as_ref(), policy).await;
                 if let Err(error @ DatastoreError::SetAside { .. }) = &loaded {
                     // Two loads at once cannot be: the cell lets one in.
                     let _ = slot.set_aside.set(error.clone());

@@ -7,6 +7,7 @@ use dhow_engine::entry::StoreId;
 use uuid::Uuid;
 
 use super::Node;
+use super::scrub::LastScrub;
 use crate::limits::{STATUS_HEADS, STATUS_STORES};
 use crate::store::{Head, StoreInfo};
 
@@ -40,6 +41,8 @@ pub(crate) struct StoreStatus {
     pub(crate) staleness: Option<Duration>,
     /// Why it was set aside.
     pub(crate) set_aside: Option<String>,
+    /// The last pass that looked for divergence; `None`: there was none yet.
+    pub(crate) scrub: Option<LastScrub>,
 }
 
 /// The way from what is applied to the head.
@@ -53,11 +56,20 @@ pub(crate) struct Lag {
     pub(crate) time: Duration,
 }
 
+impl StoreStatus {
+    /// Of a store that is not in memory.
+    fn away(info: StoreInfo, set_aside: Option<String>, scrub: Option<LastScrub>) -> Self {
+        Self { info, applied: 0, tuples: 0, lag: None, staleness: None, set_aside, scrub }
+    }
+}
+
 impl Node {
     /// How the node is, of the stores that `wanted` accepts. Asks the database for heads where others may write, and answers without what it
     /// does not say in time.
     pub(crate) async fn status(&self, wanted: impl Fn(&StoreInfo) -> bool) -> NodeStatus {
-        let infos = self.stores(STATUS_STORES.count(), |info| wanted(info) && self.slots.contains_key(&info.id));
+        let wrong = self.scrubs.wrong();
+        let infos =
+            self.stores(STATUS_STORES.count(), |info| wanted(info) && (self.slots.contains_key(&info.id) || wrong.contains(&info.id)));
         let heads = self.heads(&infos).await;
         NodeStatus {
             id: self.id,
@@ -88,10 +100,14 @@ impl Node {
 
     /// How a store is; `None`: it is being loaded.
     fn store_status(&self, info: StoreInfo, heads: &BTreeMap<StoreId, Head>) -> Option<StoreStatus> {
-        let slot = self.slots.get(&info.id).map(|slot| std::sync::Arc::clone(slot.value()))?;
+        let scrub = self.scrubs.last(info.id);
+        let Some(slot) = self.slots.get(&info.id).map(|slot| std::sync::Arc::clone(slot.value())) else {
+            // Not in memory, and its rows are wrong.
+            return scrub.map(|scrub| StoreStatus::away(info, None, Some(scrub)));
+        };
         let Some(hosted) = slot.loaded() else {
             let set_aside = Some(slot.set_aside()?.to_string());
-            return Some(StoreStatus { info, applied: 0, tuples: 0, lag: None, staleness: None, set_aside });
+            return Some(StoreStatus::away(info, set_aside, scrub));
         };
         let fold = hosted.fold();
         let (state, _) = fold.newest_state();
@@ -116,7 +132,8 @@ impl Node {
             tuples: state.len() as u64,
             lag,
             staleness: if sole { observed.map(|_| Duration::ZERO) } else { observed },
-            set_aside: taken.err().map(|error| error.to_string()),
+            set_aside: fold.expect_in_order().err().map(|error| error.to_string()),
+            scrub,
         })
     }
 }

@@ -6,6 +6,7 @@ mod following;
 mod freshness;
 mod history;
 mod memory;
+mod scrub;
 mod simulation;
 mod snapshots;
 mod tending;

@@ -53,6 +53,7 @@ impl Node {
         };
         let write = async {
             let hosted = self.host(store).await.map_err(WriteError::Datastore)?;
+            hosted.fold().expect_in_order().map_err(WriteError::Datastore)?;
             hosted.committer().write(command).await
         };
         let committed = within(allowed, write, late).await.inspect_err(|error| {
@@ -86,7 +87,11 @@ impl Node {
             Ok(()) => SchemaWriteError::Deadline,
             Err(_) => SchemaWriteError::Datastore(DatastoreError::not_told()),
         };
-        let write = async { self.host(store).await?.committer().write_schema(command).await };
+        let write = async {
+            let hosted = self.host(store).await?;
+            hosted.fold().expect_in_order()?;
+            hosted.committer().write_schema(command).await
+        };
         let committed = within(allowed, write, late).await?;
         Ok(SchemaOutcome {
             token: Token::new(store, committed.revision, &committed.chain),

@@ -8,7 +8,8 @@ use super::options::{Data, OptionsError, Refusal, ServeOptions};
 use super::{DEFAULT_ADDRESS, DEFAULT_DATA};
 use crate::api::door::Access;
 use crate::changelog::Settings;
-use crate::config::{self, LogFormat, TlsFiles};
+use crate::config::{self, LogFormat, OnDivergence, ScrubEvery, TlsFiles};
+use crate::limits::Limits;
 use crate::snapshots::{Retention, SnapshotOptions, Span, Verification};
 use crate::store::postgres::DatabaseUrl;
 
@@ -49,6 +50,12 @@ pub(crate) struct ServeArguments {
     /// What is verified of a snapshot before a store is served from it [default: bytes].
     #[arg(long, env = "DHOW_SNAPSHOT_VERIFY", value_name = "HOW")]
     pub(crate) snapshot_verify: Option<Verification>,
+    /// Go through everything in memory and in the database this often to see whether it is what was written, such as `6h`, or `off` [default: 1h].
+    #[arg(long, env = "DHOW_SCRUB_EVERY", value_name = "DURATION")]
+    pub(crate) scrub_every: Option<ScrubEvery>,
+    /// What a store is good for that was set aside because it diverges from its log: nothing, or degraded reads [default: refuse].
+    #[arg(long, env = "DHOW_ON_DIVERGENCE", value_name = "POLICY")]
+    pub(crate) on_divergence: Option<OnDivergence>,
     /// The TLS certificate chain, PEM.
     #[arg(long, env = "DHOW_TLS_CERTIFICATE", value_name = "FILE", requires = "tls_key")]
     pub(crate) tls_certificate: Option<PathBuf>,
@@ -128,6 +135,7 @@ impl ServeArguments {
                 every,
             }),
         };
+        let divergence = file.limits.divergence.with(self.scrub_every, self.on_divergence);
         let log = LogOptions {
             filter: self.log.or(file.log.level).unwrap_or_else(|| "info".to_owned()),
             format: self.log_format.or(file.log.format).unwrap_or(LogFormat::Text),
@@ -138,7 +146,7 @@ impl ServeArguments {
             tls,
             access,
             insecure: self.insecure,
-            limits: file.limits,
+            limits: Limits { divergence, ..file.limits },
             foreign_tokens: file.foreign_tokens,
             snapshots,
             memory: file.memory,

@@ -159,6 +159,7 @@ pub(super) async fn run_with(options: ServeOptions, changelog: Option<Settings>)
     let snapshots = options.snapshots.clone().map(Snapshots::open).transpose()?;
     let node = Node::open(datastore, steady, &options.limits, options.foreign_tokens, snapshots, options.memory.clone()).await?;
     node.snapshot_on_schedule();
+    node.scrub_on_schedule();
     let greeting = greeting(&options, address)?;
     let (stop, stopping) = watch::channel(false);
     let test_stores = test_stores(&options)?;

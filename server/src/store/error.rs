@@ -101,6 +101,9 @@ pub(crate) enum DatastoreError {
     /// What the database holds of a store contradicts itself, even after reading it anew.
     #[error("store {store} was set aside: {problem}")]
     SetAside { store: StoreId, problem: String },
+    /// The head is not the end of the log that it should be.
+    #[error("the head of store {store} has another {what} than the log at revision {revision}")]
+    HeadWrong { store: StoreId, revision: u64, what: &'static str },
     /// The server is stopping.
     #[error("the database is closed")]
     Closed,
@@ -130,6 +133,7 @@ impl DatastoreError {
             Self::Outdated { .. } => "DH-D018",
             Self::Url => "DH-D019",
             Self::Silent { .. } => "DH-D020",
+            Self::HeadWrong { .. } => "DH-D021",
         }
     }
 
@@ -148,6 +152,7 @@ impl DatastoreError {
             Self::CommitUnknown { .. } => "look whether it is there, then send it again, a write of tuples under the same request id",
             Self::NoStore { .. } => "list the stores",
             Self::SetAside { .. } => "restore the database from a backup and restart the server, and report this",
+            Self::HeadWrong { .. } => "run `dhow verify`, which says what else is wrong, and `dhow verify --repair`",
             Self::Closed => "connect again",
             Self::Damaged { .. } => "restore the database from a backup, and look at the disk",
             Self::NotOurs { .. } => "name another file; dhow makes its own",

@@ -26,6 +26,7 @@ mod wakes;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use dhow_engine::entry::StoreId;
@@ -37,11 +38,13 @@ use tokio::sync::Notify;
 
 use self::connect::Place;
 pub(crate) use self::connect::Timing;
+use self::leases::LeaseKey;
 use self::pool::{Lent, Pool};
 use self::retry::{Again, Attempts, Failed, RetryCounts, timed_out};
 use self::tables::PostgresTables;
 pub(crate) use self::url::DatabaseUrl;
 use self::wakes::Wakes;
+use super::audit;
 use super::batch::is_kept;
 use super::command::{Committed, RequestOutcome, WriteCommand, WriteError};
 use super::error::{CreateStoreError, DatastoreError};
@@ -51,7 +54,7 @@ use super::statement::{Bound, Statement};
 use super::store_name::check_store_name;
 use super::tables::Tables;
 use super::write::{self, BatchOutcome};
-use super::{Datastore, Head, KnownHead, LoadSink, LogLabel, LogRecord, MovedHeads, StoreInfo, StoreKey};
+use super::{AuditSink, Datastore, Head, KnownHead, LoadSink, LogLabel, LogRecord, MovedHeads, Repair, StoreInfo, StoreKey};
 
 /// Connections that write: one transaction of each store at a time, so many stores at once.
 const WRITERS: u32 = 8;
@@ -191,6 +194,19 @@ impl PostgresStore {
         let key = transaction::lock_head(connection, store).await?;
         let head = heads::read_locked(connection, store, key).await?;
         Ok((PostgresTables { connection, store, key }, head))
+    }
+
+    async fn repair_once(&self, store: StoreId, repair: &Repair) -> Result<bool, DatastoreError> {
+        let mut lent = self.writer().await?;
+        let outcome = self.within("repair a store", async {
+            transaction::begin(&mut lent.connection).await?;
+            let key = transaction::lock_head(&mut lent.connection, store).await?;
+            // As it is stored: what the log says is what it is repaired by.
+            let (head, _) = heads::read_by_key(&mut lent.connection, store, key).await?;
+            audit::repair(&mut PostgresTables { connection: &mut lent.connection, store, key }, &head, repair).await
+        });
+        let outcome = outcome.await;
+        transaction::end(lent, outcome, |repaired| *repaired).await
     }
 
     async fn request_once(&self, store: StoreId, request_id: &str) -> Result<Option<RequestOutcome>, DatastoreError> {
@@ -373,6 +389,23 @@ impl Datastore for PostgresStore {
             self.wakes.say();
         }
         Ok(committed)
+    }
+
+    async fn audit(&self, store: StoreId, sink: &mut dyn AuditSink) -> Result<(), DatastoreError> {
+        let mut lent = attempts!(self, loaders, "begin to read a store", self.begin_load())?;
+        read::audit(&mut lent.connection, store, self.place.timing.call, sink).await?;
+        transaction::end(lent, Ok(()), |()| false).await
+    }
+
+    async fn repair(&self, store: StoreId, repair: &Repair) -> Result<bool, DatastoreError> {
+        let outcome = attempts!(self, writers, "repair a store", self.repair_once(store, repair));
+        self.schemas.forget(store);
+        outcome
+    }
+
+    async fn take_turn(&self, what: &'static str, holder: [u8; 16], lifetime: Duration) -> Result<bool, DatastoreError> {
+        let lease = self.take_lease(LeaseKey { name: what, holder, epoch: 0 }, lifetime).await?;
+        Ok(lease.is_some())
     }
 
     async fn close(&self) {

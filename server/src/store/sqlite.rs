@@ -21,6 +21,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Mutex as PlainMutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use dhow_engine::entry::StoreId;
@@ -32,6 +33,7 @@ use self::connect::Place;
 use self::readers::{Reader, Readers};
 use self::tables::SqliteTables;
 use self::writer::{Writer, end};
+use super::audit;
 use super::batch::is_kept;
 use super::command::{Committed, RequestOutcome, WriteCommand, WriteError};
 use super::error::{CreateStoreError, DatastoreError};
@@ -40,7 +42,7 @@ use super::schemas::{self, SchemaCache};
 use super::store_name::check_store_name;
 use super::tables::Tables;
 use super::write;
-use super::{Datastore, Head, KnownHead, LoadSink, LogLabel, LogRecord, MovedHeads, StoreInfo, StoreKey};
+use super::{AuditSink, Datastore, Head, KnownHead, LoadSink, LogLabel, LogRecord, MovedHeads, Repair, StoreInfo, StoreKey};
 
 /// A database of stores in SQLite.
 #[derive(Debug)]
@@ -181,7 +183,7 @@ impl Datastore for SqliteStore {
         let mut writer = self.writer.lock().await;
         let mut transaction = writer.begin().await?;
         let outcome = async {
-            let (key, head) = heads::read_head(&mut transaction, store).await?;
+            let (key, head) = heads::read_logged(&mut transaction, store).await?;
             let mut tables = SqliteTables { connection: &mut transaction, store, key };
             write::write(&mut tables, head, &self.schemas, now, batch).await
         };
@@ -195,13 +197,36 @@ impl Datastore for SqliteStore {
         let mut writer = self.writer.lock().await;
         let mut transaction = writer.begin().await?;
         let outcome = async {
-            let (key, head) = heads::read_head(&mut transaction, store).await?;
+            let (key, head) = heads::read_logged(&mut transaction, store).await?;
             let mut tables = SqliteTables { connection: &mut transaction, store, key };
             schemas::write(&mut tables, head, &self.schemas, now, command, &next).await
         };
         let outcome = outcome.await;
         let ended = end(transaction, outcome).await;
         writer.settle(ended).await
+    }
+
+    async fn audit(&self, store: StoreId, sink: &mut dyn AuditSink) -> Result<(), DatastoreError> {
+        let mut reader = self.reader().await?;
+        read::audit(&mut *reader.begin().await?, store, sink).await
+    }
+
+    async fn repair(&self, store: StoreId, repair: &Repair) -> Result<bool, DatastoreError> {
+        let mut writer = self.writer.lock().await;
+        let mut transaction = writer.begin().await?;
+        let outcome = async {
+            let (key, head) = heads::read_head(&mut transaction, store).await?;
+            audit::repair(&mut SqliteTables { connection: &mut transaction, store, key }, &head, repair).await
+        };
+        let outcome = outcome.await;
+        let ended = end(transaction, outcome).await;
+        self.schemas.forget(store);
+        writer.settle(ended).await
+    }
+
+    async fn take_turn(&self, _: &'static str, _: [u8; 16], _: Duration) -> Result<bool, DatastoreError> {
+        // There is nobody else.
+        Ok(true)
     }
 
     async fn close(&self) {

@@ -2,6 +2,7 @@
 
 mod batches;
 mod corrupt;
+mod divergence;
 mod generated;
 mod moments;
 mod preconditions;
@@ -13,6 +14,7 @@ mod writes;
 
 pub(super) use batches::*;
 pub(super) use corrupt::*;
+pub(super) use divergence::*;
 pub(super) use generated::*;
 pub(super) use moments::*;
 pub(super) use preconditions::*;

@@ -48,6 +48,9 @@ pub(super) trait Tables: Send {
     /// Writes a schema version.
     async fn insert_schema(&mut self, record: &SchemaRecord) -> Result<(), DatastoreError>;
 
+    /// Removes a schema version, if it is there.
+    async fn delete_schema(&mut self, version: u64) -> Result<(), DatastoreError>;
+
     /// The counts, in order of their shapes.
     async fn shapes(&mut self) -> Result<BTreeMap<Shape, u64>, DatastoreError>;
 

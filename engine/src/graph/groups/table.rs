@@ -62,6 +62,11 @@ impl GroupIndex {
         }
     }
 
+    /// The groups that have parents. O(slots).
+    pub(crate) fn groups(&self) -> impl Iterator<Item = Group> {
+        self.slots().iter().filter(|[.., length]| *length != FREE).map(|[node, kind, ..]| [*node, *kind])
+    }
+
     /// Begins to fetch the place of a group.
     #[inline]
     pub(crate) fn fetch(&self, group: Group) {

@@ -40,8 +40,7 @@ impl Graph {
         let most_spilled = bound(edges.saturating_mul(SPILLED_PER_EDGE), MIN_SPILLED);
         let most_looks = edges.saturating_mul(LOOKS_PER_EDGE).saturating_add(MIN_LOOKS);
         let (mut lines, mut spilled) = (Vec::new(), Vec::new());
-        let mut search =
-            Search { graph: self, links: &links, atoms: Vec::new(), parts: Parts::default(), too_many: HashSet::default(), looks: 0 };
+        let mut search = Search::new(self, &links);
         let targets = links.plans.iter().enumerate().filter(|(_, plan)| plan.is_target && plan.leads_on());
         'all: for (place, plan) in targets {
             for node in self.nodes_from(plan.object_type, From::Start) {
@@ -64,20 +63,25 @@ impl LinkedPlan {
     }
 }
 
-struct Search<'a> {
+pub(super) struct Search<'a> {
     graph: &'a Graph,
     links: &'a Links,
     atoms: Vec<Atom>,
-    parts: Parts,
+    /// What was found.
+    pub(super) parts: Parts,
     /// What has too many edges by itself, or one that is not plain: found out once, not once for each node below.
     too_many: HashSet<Atom, foldhash::fast::FixedState>,
     /// Nodes and edges looked at.
     looks: u64,
 }
 
-impl Search<'_> {
+impl<'a> Search<'a> {
+    pub(super) fn new(graph: &'a Graph, links: &'a Links) -> Self {
+        Self { graph, links, atoms: Vec::new(), parts: Parts::default(), too_many: HashSet::default(), looks: 0 }
+    }
+
     /// Finds the parts of a plan at a node; `None`: it has no line, because it leads nowhere, too far, or along an edge that is not plain.
-    fn parts_of(&mut self, plan: usize, node: NodeId) -> Option<()> {
+    pub(super) fn parts_of(&mut self, plan: usize, node: NodeId) -> Option<()> {
         self.atoms.clear();
         let Parts { nodes, subjects, groups, cost } = &mut self.parts;
         nodes.clear();

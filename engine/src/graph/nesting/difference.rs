@@ -51,6 +51,11 @@ impl Difference {
         }
     }
 
+    /// What has come since, and what has gone.
+    pub(super) fn changes(&self) -> (&[Above], &[Above]) {
+        (&self.added, &self.gone)
+    }
+
     /// Whether it is worth keeping.
     pub(super) const fn is_small(&self) -> bool {
         self.added.len() <= MOST && self.gone.len() <= MOST

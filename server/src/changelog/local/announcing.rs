@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use dhow_engine::entry::StoreId;
@@ -10,8 +11,8 @@ use tokio::sync::Notify;
 
 use super::Marks;
 use crate::store::{
-    Committed, CreateStoreError, Datastore, DatastoreError, Head, KnownHead, LoadSink, LogLabel, LogRecord, MovedHeads, RequestOutcome,
-    SchemaCommand, SchemaCommitted, SchemaWriteError, StoreInfo, StoreKey, WriteCommand, WriteError,
+    AuditSink, Committed, CreateStoreError, Datastore, DatastoreError, Head, KnownHead, LoadSink, LogLabel, LogRecord, MovedHeads, Repair,
+    RequestOutcome, SchemaCommand, SchemaCommitted, SchemaWriteError, StoreInfo, StoreKey, WriteCommand, WriteError,
 };
 
 /// Passes everything on, and marks a store once a write to it has ended, however it ended: its outcome may not be known.
@@ -100,6 +101,18 @@ impl Datastore for Announcing {
     async fn write_schema(&self, store: StoreId, now: Timestamp, command: &SchemaCommand) -> Result<SchemaCommitted, SchemaWriteError> {
         let _marking = Marking(&self.marks, store);
         self.inner.write_schema(store, now, command).await
+    }
+
+    async fn audit(&self, store: StoreId, sink: &mut dyn AuditSink) -> Result<(), DatastoreError> {
+        self.inner.audit(store, sink).await
+    }
+
+    async fn repair(&self, store: StoreId, repair: &Repair) -> Result<bool, DatastoreError> {
+        self.inner.repair(store, repair).await
+    }
+
+    async fn take_turn(&self, what: &'static str, holder: [u8; 16], lifetime: Duration) -> Result<bool, DatastoreError> {
+        self.inner.take_turn(what, holder, lifetime).await
     }
 
     async fn close(&self) {

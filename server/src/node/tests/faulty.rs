@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use dhow_engine::entry::StoreId;
@@ -10,8 +11,8 @@ use dhow_engine::time::Timestamp;
 use tokio::sync::{Notify, Semaphore};
 
 use crate::store::{
-    Committed, CreateStoreError, Datastore, DatastoreError, Head, KnownHead, LoadSink, LogLabel, LogRecord, MovedHeads, RequestOutcome,
-    SchemaCommand, SchemaCommitted, SchemaWriteError, StoreInfo, StoreKey, WriteCommand, WriteError,
+    AuditSink, Committed, CreateStoreError, Datastore, DatastoreError, Head, KnownHead, LoadSink, LogLabel, LogRecord, MovedHeads, Repair,
+    RequestOutcome, SchemaCommand, SchemaCommitted, SchemaWriteError, StoreInfo, StoreKey, WriteCommand, WriteError,
 };
 
 /// What goes wrong with a write.
@@ -59,6 +60,8 @@ pub(super) struct Faulty {
     pub(super) hide_heads: AtomicBool,
     /// Each load takes a permit before it ends.
     pub(super) load_gate: Semaphore,
+    /// Whether the connection is lost when a store is loaded.
+    pub(super) fail_loads: AtomicBool,
 }
 
 impl Faulty {
@@ -75,6 +78,7 @@ impl Faulty {
             silent: AtomicBool::new(false),
             hide_heads: AtomicBool::new(false),
             load_gate: Semaphore::new(Semaphore::MAX_PERMITS),
+            fail_loads: AtomicBool::new(false),
         }
     }
 
@@ -155,6 +159,9 @@ impl Datastore for Faulty {
     }
 
     async fn load(&self, store: StoreId, sink: &mut dyn LoadSink) -> Result<(), DatastoreError> {
+        if self.fail_loads.load(Ordering::SeqCst) {
+            return Err(DatastoreError::Lost { doing: "load", source: lost() });
+        }
         self.loads.fetch_add(1, Ordering::SeqCst);
         let loaded = self.inner().load(store, sink).await;
         let _permit = self.load_gate.acquire().await.unwrap();
@@ -218,6 +225,18 @@ impl Datastore for Faulty {
 
     async fn write_schema(&self, store: StoreId, now: Timestamp, command: &SchemaCommand) -> Result<SchemaCommitted, SchemaWriteError> {
         self.inner().write_schema(store, now, command).await
+    }
+
+    async fn audit(&self, store: StoreId, sink: &mut dyn AuditSink) -> Result<(), DatastoreError> {
+        self.inner().audit(store, sink).await
+    }
+
+    async fn repair(&self, store: StoreId, repair: &Repair) -> Result<bool, DatastoreError> {
+        self.inner().repair(store, repair).await
+    }
+
+    async fn take_turn(&self, what: &'static str, holder: [u8; 16], lifetime: Duration) -> Result<bool, DatastoreError> {
+        self.inner().take_turn(what, holder, lifetime).await
     }
 
     async fn close(&self) {

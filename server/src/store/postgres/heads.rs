@@ -8,8 +8,9 @@ use dhow_engine::time::Timestamp;
 use sqlx::{PgConnection, Row};
 
 use super::super::error::{CreateStoreError, DatastoreError};
+use super::super::logged::{by_the_log, logged_columns};
 use super::super::rows::{Reading, sql_number};
-use super::super::{Head, KnownHead, MovedHeads, StoreInfo, StoreKey};
+use super::super::{Head, KnownHead, LogRecord, MovedHeads, StoreInfo, StoreKey};
 use super::retry::timed_out;
 use super::transaction::assert_writable;
 
@@ -18,9 +19,12 @@ pub(super) const SELECT_HEAD: &str = "
     SELECT h.revision, h.chain, h.digest, h.time, h.schema_version, h.tuples, s.key
     FROM store AS s JOIN head AS h ON h.store = s.key WHERE s.id = $1";
 
-/// A head by its store's key.
-pub(super) const SELECT_HEAD_BY_KEY: &str = "
-    SELECT revision, chain, digest, time, schema_version, tuples FROM head WHERE store = $1";
+/// A head by its store's key, and where the log is there.
+pub(super) const SELECT_HEAD_BY_KEY: &str = concat!(
+    "SELECT h.revision, h.chain, h.digest, h.time, h.schema_version, h.tuples, ",
+    logged_columns!("l"),
+    " FROM head AS h LEFT JOIN log AS l ON l.store = h.store AND l.revision = h.revision WHERE h.store = $1"
+);
 
 /// The heads that are not what was known of them, behind a row that says whether the server takes writes, and its time. Each store is looked up by
 /// itself, whatever the planner makes of how many there are.
@@ -99,10 +103,32 @@ pub(super) async fn moved(connection: &mut PgConnection, known: &[KnownHead]) ->
     Ok(found)
 }
 
-/// The head of a store whose lock is held: nobody else moves it, and nobody removes it.
+/// The head of a store whose lock is held, as the log has it: nobody else moves it, and nobody removes it.
 pub(super) async fn read_locked(connection: &mut PgConnection, store: StoreId, key: i64) -> Result<Head, DatastoreError> {
-    let row = sqlx::query(SELECT_HEAD_BY_KEY).bind(key).fetch_one(connection).await;
-    Reading { row: &row.map_err(DatastoreError::sql("read the head"))?, table: "head", store }.head(0)
+    let (head, is_logged) = read_by_key(&mut *connection, store, key).await?;
+    if is_logged { Ok(head) } else { as_logged(connection, store, head).await }
+}
+
+/// The head of a store as it is stored, and whether it is where the log is.
+pub(super) async fn read_by_key(connection: &mut PgConnection, store: StoreId, key: i64) -> Result<(Head, bool), DatastoreError> {
+    let row = sqlx::query(SELECT_HEAD_BY_KEY).bind(key).fetch_one(&mut *connection).await;
+    let row = row.map_err(DatastoreError::sql("read the head"))?;
+    let reading = Reading { row: &row, table: "head", store };
+    let head = reading.head(0)?;
+    let is_logged = reading.is_logged(&head, 6)?;
+    Ok((head, is_logged))
+}
+
+/// A head that is not where the log is, as the log has it.
+pub(super) async fn as_logged(connection: &mut PgConnection, store: StoreId, head: Head) -> Result<Head, DatastoreError> {
+    let newest = newest(connection, store, &head).await?;
+    by_the_log(store, head, newest.as_ref())
+}
+
+/// The head's entry of the log, if the log has it.
+pub(super) async fn newest(connection: &mut PgConnection, store: StoreId, head: &Head) -> Result<Option<LogRecord>, DatastoreError> {
+    let Some(before) = head.revision.checked_sub(1) else { return Ok(None) };
+    Ok(super::read::log(connection, store, before, 1).await?.pop())
 }
 
 /// Moves the head.

@@ -9,10 +9,12 @@ use sqlx::PgConnection;
 
 use super::super::error::DatastoreError;
 use super::super::rows::{Reading, sql_number};
-use super::super::{LoadSink, LogLabel, LogRecord, SchemaRecord};
+use super::super::{AuditSink, Head, LoadSink, LogLabel, LogRecord, SchemaRecord};
 use super::copy::CopyReader;
-use super::heads::read_head;
+use super::heads::{self, read_head};
 use super::retry::timed_out;
+use super::tables::PostgresTables;
+use super::versions;
 
 /// Tuples that a sink gets at once.
 const LOAD_PIECE: usize = 4_096;
@@ -44,22 +46,53 @@ pub(super) fn select_tuples(key: i64) -> String {
     )
 }
 
-/// Reads a store at its head into a sink, in a transaction that sees one moment. Each piece has to come within `patience`.
+/// Reads a store at its head, as the log has it, into a sink, in a transaction that sees one moment. Each piece has to come within
+/// `patience`.
 pub(super) async fn load(
     connection: &mut PgConnection,
     store: StoreId,
     patience: Duration,
     sink: &mut dyn LoadSink,
 ) -> Result<(), DatastoreError> {
-    let failed = || DatastoreError::sql("read all tuples");
     let first = tokio::time::timeout(patience, async {
-        let (key, head) = read_head(connection, store).await?;
-        let schemas = schemas(connection, store, key).await?;
-        Ok((key, head, schemas))
+        let (key, _) = read_head(connection, store).await?;
+        Ok((key, heads::read_locked(connection, store, key).await?))
     });
-    let (key, head, schemas) = first.await.unwrap_or_else(|_| Err(failed()(timed_out())))?;
+    let (key, head) = first.await.unwrap_or_else(|_| Err(DatastoreError::sql("read all tuples")(timed_out())))?;
+    stored(connection, (store, key), head, patience, sink).await
+}
+
+/// Reads a store with its head as it is stored, its counts and its newest entry, in a transaction that sees one moment.
+pub(super) async fn audit(
+    connection: &mut PgConnection,
+    store: StoreId,
+    patience: Duration,
+    sink: &mut dyn AuditSink,
+) -> Result<(), DatastoreError> {
+    let late = || DatastoreError::sql("read the head and the counts")(timed_out());
+    let first = tokio::time::timeout(patience, read_head(connection, store)).await;
+    let (key, head) = first.unwrap_or_else(|_| Err(late()))?;
+    stored(connection, (store, key), head.clone(), patience, sink).await?;
+    let last = tokio::time::timeout(patience, async {
+        let counts = versions::shapes(&mut PostgresTables { connection, store, key }).await?;
+        Ok((counts, heads::newest(connection, store, &head).await?))
+    });
+    let (counts, newest) = last.await.unwrap_or_else(|_| Err(late()))?;
+    sink.end(counts, newest)
+}
+
+/// Reads the rows of a store into a sink that is told of this head.
+async fn stored(
+    connection: &mut PgConnection,
+    (store, key): (StoreId, i64),
+    head: Head,
+    patience: Duration,
+    sink: &mut dyn LoadSink,
+) -> Result<(), DatastoreError> {
+    let failed = || DatastoreError::sql("read all tuples");
+    let schemas = tokio::time::timeout(patience, schemas(connection, store, key)).await;
     let newest = head.revision;
-    sink.begin(head, schemas)?;
+    sink.begin(head, schemas.unwrap_or_else(|_| Err(failed()(timed_out())))?)?;
     let statement = format!("COPY ({}) TO STDOUT (FORMAT binary)", select_tuples(key));
     let mut stream = connection.copy_out_raw(&statement).await.map_err(failed())?;
     let mut piece = Vec::with_capacity(LOAD_PIECE);

@@ -96,6 +96,7 @@ pub(super) fn again(error: &impl Failed) -> Option<Again> {
         | DatastoreError::NotOurs { .. }
         | DatastoreError::NoStore { .. }
         | DatastoreError::SetAside { .. }
+        | DatastoreError::HeadWrong { .. }
         | DatastoreError::Silent { .. }
         | DatastoreError::Closed => None,
     }

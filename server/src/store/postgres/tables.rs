@@ -169,6 +169,10 @@ impl Tables for PostgresTables<'_> {
         versions::insert(self, record).await
     }
 
+    async fn delete_schema(&mut self, version: u64) -> Result<(), DatastoreError> {
+        versions::delete(self, version).await
+    }
+
     async fn shapes(&mut self) -> Result<BTreeMap<Shape, u64>, DatastoreError> {
         versions::shapes(self).await
     }

@@ -7,6 +7,7 @@ use super::*;
 
 mod concurrent;
 mod corrupt;
+mod divergence;
 mod failures;
 mod leases;
 mod locks;

@@ -6,13 +6,17 @@ use dhow_engine::time::Timestamp;
 use sqlx::{Row, SqliteConnection};
 
 use super::super::error::{CreateStoreError, DatastoreError};
+use super::super::logged::{by_the_log, logged_columns};
 use super::super::rows::{Reading, sql_number};
-use super::super::{Head, KnownHead, MovedHeads, StoreInfo, StoreKey};
+use super::super::{Head, KnownHead, LogRecord, MovedHeads, StoreInfo, StoreKey};
 
 /// A store's key in the other tables, and its head.
 pub(super) const SELECT_HEAD: &str = "
     SELECT h.revision, h.chain, h.digest, h.time, h.schema_version, h.tuples, s.key
     FROM store AS s JOIN head AS h ON h.store = s.key WHERE s.id = ?1";
+
+/// Where the log is at a revision.
+pub(super) const SELECT_LOGGED: &str = concat!("SELECT ", logged_columns!("log"), " FROM log WHERE store = ?1 AND revision = ?2");
 
 /// A store by its id.
 pub(super) const SELECT_BY_ID: &str = "SELECT id, name, created_at FROM store WHERE id = ?1";
@@ -43,6 +47,28 @@ pub(super) async fn read_head(connection: &mut SqliteConnection, store: StoreId)
     let row = row.map_err(DatastoreError::sql("read the head"))?.ok_or(DatastoreError::NoStore { store })?;
     let key = row.try_get(6).map_err(DatastoreError::sql("read the head"))?;
     Ok((key, Reading { row: &row, table: "head", store }.head(0)?))
+}
+
+/// A store's key in the other tables, and its head as the log has it.
+///
+/// # Errors
+/// [`DatastoreError::NoStore`], among others.
+pub(super) async fn read_logged(connection: &mut SqliteConnection, store: StoreId) -> Result<(i64, Head), DatastoreError> {
+    let (key, head) = read_head(&mut *connection, store).await?;
+    let query = sqlx::query(SELECT_LOGGED).bind(key).bind(sql_number(head.revision));
+    let row = query.fetch_optional(&mut *connection).await.map_err(DatastoreError::sql("compare the head with the log"))?;
+    let is_logged = row.map_or(Ok(true), |row| Reading { row: &row, table: "log", store }.is_logged(&head, 0))?;
+    if is_logged {
+        return Ok((key, head));
+    }
+    let newest = newest(connection, store, &head).await?;
+    Ok((key, by_the_log(store, head, newest.as_ref())?))
+}
+
+/// The head's entry of the log, if the log has it.
+pub(super) async fn newest(connection: &mut SqliteConnection, store: StoreId, head: &Head) -> Result<Option<LogRecord>, DatastoreError> {
+    let Some(before) = head.revision.checked_sub(1) else { return Ok(None) };
+    Ok(super::read::log(connection, store, before, 1).await?.pop())
 }
 
 /// The heads that are not what was known of them.

@@ -8,9 +8,10 @@ use sqlx::SqliteConnection;
 
 use super::super::error::DatastoreError;
 use super::super::rows::{Reading, sql_number};
-use super::super::{LoadSink, LogLabel, LogRecord, SchemaRecord};
-use super::heads::read_head;
-use super::tables::array;
+use super::super::{AuditSink, Head, LoadSink, LogLabel, LogRecord, SchemaRecord};
+use super::heads::{self, read_head};
+use super::tables::{SqliteTables, array};
+use super::versions;
 
 /// Tuples that a sink gets at once.
 const LOAD_PIECE: usize = 4_096;
@@ -40,9 +41,28 @@ const SELECT_SCHEMAS: &str = "
 pub(super) const SELECT_SCHEMA: &str = "
     SELECT version, revision, time, actor, source FROM schema_version WHERE store = ?1 AND version = ?2";
 
-/// Reads a store at its head into a sink, in a transaction.
+/// Reads a store at its head, as the log has it, into a sink, in a transaction.
 pub(super) async fn load(connection: &mut SqliteConnection, store: StoreId, sink: &mut dyn LoadSink) -> Result<(), DatastoreError> {
+    let (key, head) = heads::read_logged(connection, store).await?;
+    stored(connection, (store, key), head, sink).await
+}
+
+/// Reads a store with its head as it is stored, its counts and its newest entry, in a transaction.
+pub(super) async fn audit(connection: &mut SqliteConnection, store: StoreId, sink: &mut dyn AuditSink) -> Result<(), DatastoreError> {
     let (key, head) = read_head(connection, store).await?;
+    stored(connection, (store, key), head.clone(), sink).await?;
+    let counts = versions::shapes(&mut SqliteTables { connection, store, key }).await?;
+    let newest = heads::newest(connection, store, &head).await?;
+    sink.end(counts, newest)
+}
+
+/// Reads the rows of a store into a sink that is told of this head.
+async fn stored(
+    connection: &mut SqliteConnection,
+    (store, key): (StoreId, i64),
+    head: Head,
+    sink: &mut dyn LoadSink,
+) -> Result<(), DatastoreError> {
     let schemas = schemas(connection, store, key).await?;
     let newest = head.revision;
     sink.begin(head, schemas)?;

@@ -164,6 +164,10 @@ impl Tables for SqliteTables<'_> {
         versions::insert(self, record).await
     }
 
+    async fn delete_schema(&mut self, version: u64) -> Result<(), DatastoreError> {
+        versions::delete(self, version).await
+    }
+
     async fn shapes(&mut self) -> Result<BTreeMap<Shape, u64>, DatastoreError> {
         versions::shapes(self).await
     }

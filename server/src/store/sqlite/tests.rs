@@ -8,6 +8,7 @@ use super::super::suite::{Loaded, Tenant, at, command, create, datastore_suite, 
 use super::*;
 
 mod corrupt;
+mod divergence;
 mod failures;
 mod files;
 mod migrations;

@@ -42,6 +42,12 @@ pub(super) async fn insert(tables: &mut SqliteTables<'_>, record: &SchemaRecord)
     query.execute(&mut *tables.connection).await.map(|_| ()).map_err(DatastoreError::sql("write the schema"))
 }
 
+/// Removes a schema version.
+pub(super) async fn delete(tables: &mut SqliteTables<'_>, version: u64) -> Result<(), DatastoreError> {
+    let query = sqlx::query("DELETE FROM schema_version WHERE store = ?1 AND version = ?2").bind(tables.key).bind(sql_number(version));
+    query.execute(&mut *tables.connection).await.map(|_| ()).map_err(DatastoreError::sql("remove a schema"))
+}
+
 /// The counts, in order of their shapes.
 pub(super) async fn shapes(tables: &mut SqliteTables<'_>) -> Result<BTreeMap<Shape, u64>, DatastoreError> {
     let rows = sqlx::query(SELECT_SHAPES).bind(tables.key).fetch_all(&mut *tables.connection).await;

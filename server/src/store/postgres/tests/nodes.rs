@@ -11,7 +11,7 @@ use crate::limits::Limits;
 use crate::node::{Consistency, Node, ReadError, ReadPoint};
 use crate::snapshots::{Place, Retention, SnapshotOptions, Snapshots, Verification};
 
-async fn node(scratch: &Scratch) -> Arc<Node> {
+pub(super) async fn node(scratch: &Scratch) -> Arc<Node> {
     let limits = Limits::default();
     let clock = SteadyClock::new(Arc::new(ManualClock::at(at(0))), limits.max_clock_skew);
     Node::open(Arc::new(scratch.open().await), clock, &limits, ForeignTokens::Answer, None, Memory::default()).await.unwrap()
@@ -27,7 +27,7 @@ async fn booting(scratch: &Scratch, folder: &std::path::Path) -> Arc<Node> {
     Node::open(Arc::new(scratch.open().await), clock, &limits, ForeignTokens::Answer, snapshots, Memory::default()).await.unwrap()
 }
 
-async fn read(node: &Node, store: StoreId, consistency: Consistency) -> Result<ReadPoint, ReadError> {
+pub(super) async fn read(node: &Node, store: StoreId, consistency: Consistency) -> Result<ReadPoint, ReadError> {
     node.read_at(store, &consistency, None).await
 }
 

@@ -31,6 +31,7 @@ async fn hot_statements_search_by_an_index() {
     let database = SqliteStore::in_memory().await.unwrap();
     for (sql, step) in [
         (heads::SELECT_HEAD, "SEARCH h USING INTEGER PRIMARY KEY (rowid=?)"),
+        (heads::SELECT_LOGGED, "SEARCH log USING INDEX sqlite_autoindex_log_1 (store=? AND revision=?)"),
         (heads::SELECT_BY_ID, "SEARCH store USING INDEX sqlite_autoindex_store_1 (id=?)"),
         (heads::SELECT_BY_NAME, "SEARCH store USING INDEX sqlite_autoindex_store_2 (name=?)"),
         (read::SELECT_LOG, "SEARCH log USING INDEX sqlite_autoindex_log_1 (store=? AND revision>?)"),
