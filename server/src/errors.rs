@@ -261,7 +261,11 @@ fn told_datastore(error: &DatastoreError) -> Told {
         | DatastoreError::Outdated { .. }
         | DatastoreError::Url
         | DatastoreError::CommitUnknown { .. }
+        | DatastoreError::NoDatabase
+        | DatastoreError::Unconfirmed { .. }
+        | DatastoreError::Gap { .. }
         | DatastoreError::Closed => Told::new(Code::Unavailable, code, help).retry(LATER),
+        DatastoreError::ReadsOnly => Told::new(Code::FailedPrecondition, code, help),
         DatastoreError::Corrupt { .. } | DatastoreError::Damaged { .. } | DatastoreError::SetAside { .. } => {
             Told::new(Code::DataLoss, code, help)
         }

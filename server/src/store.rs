@@ -13,6 +13,7 @@ pub(crate) mod error;
 mod filter;
 pub(crate) mod postgres;
 mod prefix;
+pub(crate) mod read_only;
 mod rows;
 pub(crate) mod schema_command;
 mod schemas;
@@ -26,6 +27,7 @@ mod write;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use dhow_engine::digest::Digest;
@@ -34,6 +36,8 @@ use dhow_engine::schema_version::WrittenSchema;
 use dhow_engine::time::Timestamp;
 use dhow_engine::tuple::Tuple;
 use tokio::sync::Notify;
+
+use crate::carried::Carried;
 
 pub(crate) use command::{ChangeRequest, Committed, Expectation, Precondition, RequestOutcome, WriteCommand, WriteError};
 pub(crate) use error::{CreateStoreError, DatastoreError};
@@ -85,6 +89,8 @@ pub(crate) struct MovedHeads {
     pub(crate) moved: Vec<(StoreId, Option<Head>)>,
     /// Whether the database takes writes.
     pub(crate) writable: bool,
+    /// How old what was found was when the look began: nothing, where a database was asked.
+    pub(crate) age: Duration,
 }
 
 /// An entry of the log, with the chain up to it.
@@ -163,6 +169,19 @@ pub(crate) trait Datastore: Send + Sync + std::fmt::Debug {
     /// Whether nobody else can write while this is open, so that what was committed here is always the head.
     fn is_sole_writer(&self) -> bool;
 
+    /// Refuses at once what would change anything, where that is never done here.
+    ///
+    /// # Errors
+    /// [`DatastoreError::ReadsOnly`].
+    fn assert_takes_writes(&self) -> Result<(), DatastoreError> {
+        Ok(())
+    }
+
+    /// What the changelog carried, where that takes the place of a database.
+    fn carried(&self) -> Option<&Carried> {
+        None
+    }
+
     /// Makes a store at revision 0.
     async fn create_store(&self, info: &StoreInfo) -> Result<(), CreateStoreError>;
 
@@ -177,6 +196,11 @@ pub(crate) trait Datastore: Send + Sync + std::fmt::Debug {
 
     /// Where a store's log ends. O(1).
     async fn head(&self, store: StoreId) -> Result<Head, DatastoreError>;
+
+    /// As [`Datastore::head`]; where there is no database, the newest that is known.
+    async fn known_head(&self, store: StoreId) -> Result<Head, DatastoreError> {
+        self.head(store).await
+    }
 
     /// Which of these stores' heads are no longer what was known of them, seen at one moment. One statement, whose cost grows with the
     /// stores asked for and not with those that there are. It waits for no other call.

@@ -78,6 +78,10 @@ fn databases() -> Vec<Row<DatastoreError>> {
         (DatastoreError::NotWritable, Code::Unavailable, "DH-D017", None),
         (DatastoreError::Outdated { missing: 1, first: 2 }, Code::Unavailable, "DH-D018", None),
         (DatastoreError::Silent { silent: LATER }, Code::Unavailable, "DH-D020", None),
+        (DatastoreError::ReadsOnly, Code::FailedPrecondition, "DH-D030", None),
+        (DatastoreError::NoDatabase, Code::Unavailable, "DH-D031", None),
+        (DatastoreError::Unconfirmed { store, problem: "p" }, Code::Unavailable, "DH-D032", None),
+        (DatastoreError::Gap { store, carried: 9 }, Code::Unavailable, "DH-D033", None),
         (DatastoreError::Url, Code::Unavailable, "DH-D019", None),
         (DatastoreError::SetAside { store, problem: "p".into() }, Code::DataLoss, "DH-D010", None),
     ]

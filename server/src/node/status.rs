@@ -7,6 +7,7 @@ use dhow_engine::entry::StoreId;
 use uuid::Uuid;
 
 use super::Node;
+use crate::role::Role;
 use crate::limits::{STATUS_HEADS, STATUS_STORES};
 use crate::store::{Head, StoreInfo};
 
@@ -15,6 +16,8 @@ use crate::store::{Head, StoreInfo};
 pub(crate) struct NodeStatus {
     /// Names this run of the server.
     pub(crate) id: Uuid,
+    /// What it is there for.
+    pub(crate) role: Role,
     /// How long it has run.
     pub(crate) uptime: Duration,
     /// How many stores it knows of.
@@ -36,6 +39,8 @@ pub(crate) struct StoreStatus {
     pub(crate) lag: Option<Lag>,
     /// How long ago nothing newer was known to exist; `None`: the store is not in memory.
     pub(crate) staleness: Option<Duration>,
+    /// Whether that is longer than it should be.
+    pub(crate) degraded: bool,
     /// Why it was set aside.
     pub(crate) set_aside: Option<String>,
 }
@@ -59,6 +64,7 @@ impl Node {
         let heads = self.heads(&infos).await;
         NodeStatus {
             id: self.id,
+            role: if self.datastore.assert_takes_writes().is_ok() { Role::All } else { Role::Evaluator },
             uptime: self.clock.monotonic().saturating_sub(self.started),
             stores_known: self.stores(usize::MAX, &wanted).len(),
             stores: infos.into_iter().filter_map(|info| self.store_status(info, &heads)).collect(),
@@ -73,7 +79,7 @@ impl Node {
         let reading = async {
             for info in infos {
                 // What cannot be read is not known; the other calls say why.
-                if let Ok(head) = self.datastore.head(info.id).await {
+                if let Ok(head) = self.datastore.known_head(info.id).await {
                     heads.insert(info.id, head);
                 }
             }
@@ -88,7 +94,7 @@ impl Node {
         let slot = self.slots.get(&info.id).map(|slot| std::sync::Arc::clone(slot.value()))?;
         let Some(hosted) = slot.loaded() else {
             let set_aside = Some(slot.set_aside()?.to_string());
-            return Some(StoreStatus { info, applied: 0, tuples: 0, lag: None, staleness: None, set_aside });
+            return Some(StoreStatus { info, applied: 0, tuples: 0, lag: None, staleness: None, degraded: false, set_aside });
         };
         let fold = hosted.fold();
         let (state, _) = fold.newest_state();
@@ -112,6 +118,7 @@ impl Node {
             applied: at.revision,
             tuples: state.len() as u64,
             lag,
+            degraded: !sole && observed.is_some_and(|observed| observed > self.bounds.max_staleness),
             staleness: if sole { observed.map(|_| Duration::ZERO) } else { observed },
             set_aside: taken.err().map(|error| error.to_string()),
         })

@@ -101,6 +101,18 @@ pub(crate) enum DatastoreError {
     /// What the database holds of a store contradicts itself, even after reading it anew.
     #[error("store {store} was set aside: {problem}")]
     SetAside { store: StoreId, problem: String },
+    /// What would change something was asked of a server that never does.
+    #[error("this server is an evaluator, which only reads")]
+    ReadsOnly,
+    /// The newest there is was asked of a server that learns of it by the changelog alone.
+    #[error("this evaluator has no database to ask for what is newest, or older than what it remembers")]
+    NoDatabase,
+    /// No state of the store is known to be in its history.
+    #[error("store {store} cannot be served yet: {problem}")]
+    Unconfirmed { store: StoreId, problem: &'static str },
+    /// What would lead from the newest file to what the changelog carries is gone.
+    #[error("store {store} cannot be served: the changelog goes on at revision {carried}, behind the newest usable snapshot")]
+    Gap { store: StoreId, carried: u64 },
     /// The server is stopping.
     #[error("the database is closed")]
     Closed,
@@ -130,6 +142,10 @@ impl DatastoreError {
             Self::Outdated { .. } => "DH-D018",
             Self::Url => "DH-D019",
             Self::Silent { .. } => "DH-D020",
+            Self::ReadsOnly => "DH-D030",
+            Self::NoDatabase => "DH-D031",
+            Self::Unconfirmed { .. } => "DH-D032",
+            Self::Gap { .. } => "DH-D033",
         }
     }
 
@@ -148,6 +164,10 @@ impl DatastoreError {
             Self::CommitUnknown { .. } => "look whether it is there, then send it again, a write of tuples under the same request id",
             Self::NoStore { .. } => "list the stores",
             Self::SetAside { .. } => "restore the database from a backup and restart the server, and report this",
+            Self::ReadsOnly => "send it to a server that was not started with `--role evaluator`",
+            Self::NoDatabase => "ask for `minimize_latency` or with a newer token, or ask a server that has a database",
+            Self::Unconfirmed { .. } => "try again; if it goes on, see whether the changelog is being published, and snapshots made",
+            Self::Gap { .. } => "make a snapshot of the store (`dhow snapshot create`) into the folder that this server reads",
             Self::Closed => "connect again",
             Self::Damaged { .. } => "restore the database from a backup, and look at the disk",
             Self::NotOurs { .. } => "name another file; dhow makes its own",

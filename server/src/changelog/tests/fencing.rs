@@ -93,8 +93,8 @@ async fn what_slips_through_is_dropped_by_readers() {
                 assert_eq!((at.offset, epoch), (2, 4));
                 seen.push(None);
             }
-            Followed::Trouble(_) => {}
-            other @ Followed::Unreadable { .. } => panic!("{other:?}"),
+            Followed::Trouble(_) | Followed::Mark { .. } | Followed::CaughtUp => {}
+            other @ (Followed::Unreadable { .. } | Followed::Gone { .. }) => panic!("{other:?}"),
         }
     }
     assert_eq!(seen, [Some(4), Some(5), None, Some(5)]);

@@ -83,7 +83,7 @@ pub(super) async fn moved(connection: &mut PgConnection, known: &[KnownHead]) ->
         .bind(known.iter().map(|known| sql_number(known.revision)).collect::<Vec<_>>())
         .bind(known.iter().map(|known| &known.chain.0[..]).collect::<Vec<_>>());
     let rows = query.fetch_all(connection).await.map_err(failed())?;
-    let mut found = MovedHeads { moved: Vec::new(), writable: false };
+    let mut found = MovedHeads { moved: Vec::new(), writable: false, age: Duration::ZERO };
     for row in &rows {
         let place: i64 = row.try_get(0).map_err(failed())?;
         let Some(known) = usize::try_from(place - 1).ok().and_then(|place| known.get(place)) else {

@@ -97,6 +97,10 @@ pub(super) fn again(error: &impl Failed) -> Option<Again> {
         | DatastoreError::NoStore { .. }
         | DatastoreError::SetAside { .. }
         | DatastoreError::Silent { .. }
+        | DatastoreError::ReadsOnly
+        | DatastoreError::NoDatabase
+        | DatastoreError::Unconfirmed { .. }
+        | DatastoreError::Gap { .. }
         | DatastoreError::Closed => None,
     }
 }

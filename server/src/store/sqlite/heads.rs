@@ -56,7 +56,7 @@ pub(super) async fn moved(connection: &mut SqliteConnection, known: &[KnownHead]
             Err(error) => return Err(error),
         }
     }
-    Ok(MovedHeads { moved, writable: true })
+    Ok(MovedHeads { moved, writable: true, age: std::time::Duration::ZERO })
 }
 
 /// Moves the head.

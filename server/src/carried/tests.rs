@@ -1,0 +1,1 @@
+//! What was carried, made by hand: no broker, no database.
