@@ -143,7 +143,7 @@ limits! {
     CARRIER_TROUBLE = 30_000, Milliseconds, "trouble with Kafka that its client is left to mend by itself", "the topic is opened anew";
     CARRIED_BYTES = 256 * 1024 * 1024, Bytes, "entries that an evaluator without a database keeps of the changelog, all stores together", "the oldest go: a store that is loaded later needs a younger snapshot, and tokens of before are not recognised", set "carried_bytes";
     CARRIED_MARGIN = 1_200_000, Milliseconds, "time before the newest snapshot of a store that an evaluator without a database reads the changelog from: clocks that differ, and a file made by a server that was behind", "the snapshot is not used until the changelog confirms it";
-    RELOAD_PAUSE = 5_000, Milliseconds, "pause before an evaluator without a database tries again to load a store that does not go on from what it has", "it is tried again";
+    RELOAD_PAUSE = 2_000, Milliseconds, "pause before an evaluator without a database tries again to load a store that does not go on from what it has", "it is tried again";
     FOLDER_INTERVAL = 5_000, Milliseconds, "pause between two looks of an evaluator without a database for new snapshots", "they are found later";
     SNAPSHOT_TAIL_ENTRIES = 10_000, Count, "log entries behind a snapshot file that a store is booted from, where it has fewer tuples than that; else as many as it has tuples", "its table is read instead";
     STATUS_STORES = 1_000, Count, "stores that Status tells of", "the rest is only counted";

@@ -7,8 +7,8 @@ use dhow_engine::entry::StoreId;
 use uuid::Uuid;
 
 use super::Node;
-use crate::role::Role;
 use crate::limits::{STATUS_HEADS, STATUS_STORES};
+use crate::role::Role;
 use crate::store::{Head, StoreInfo};
 
 /// See the module.
