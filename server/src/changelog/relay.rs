@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use self::round::{Round, Shelf};
-use super::feed::{Feed, Lease};
+use super::feed::{Feed, Lease, Removed};
 use super::publish::{Publisher, Sent};
 use super::quiet::Quiet;
 use super::{ChangelogError, Settings, follow, message, topic};
@@ -29,6 +29,9 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_
 
 /// How often to ask for a lease that somebody else holds.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+/// Most removed stores that are told of between two marks.
+const REMOVED_AT_ONCE: usize = 1_000;
 
 /// How long an ending relay waits for what it has handed over.
 const LAST_ROUND: Duration = Duration::from_secs(5);
@@ -204,6 +207,7 @@ impl Work {
             }
             if last || self.until_mark(marked).is_zero() {
                 marked = Some(self.clock.monotonic());
+                self.tell_removed(held, publisher).await?;
                 self.mark(held, publisher, began, &shelf).await?;
             }
             if last {
@@ -219,6 +223,25 @@ impl Work {
                 }
             }
         }
+    }
+
+    /// Tells readers which stores were removed.
+    async fn tell_removed(&self, held: &mut Held, publisher: &Publisher) -> Result<(), Ended> {
+        let removed = self.feed.removed(REMOVED_AT_ONCE).await?;
+        if removed.is_empty() {
+            return Ok(());
+        }
+        let mut sent = Vec::new();
+        for Removed { store, partition } in &removed {
+            if held.is_over(&*self.clock) {
+                return Err(Ended::LeaseLost);
+            }
+            let payload = message::encode_gone(*store, self.node_clock.now(), held.lease.epoch);
+            sent.push(publisher.send(*partition, Some(&message::key(*store)), &payload)?);
+        }
+        self.taken(held, sent).await?;
+        let stores: Vec<_> = removed.iter().map(|removed| removed.store).collect();
+        if self.feed.told_removed(held.lease.epoch, &stores).await? { Ok(()) } else { Err(Ended::LeaseLost) }
     }
 
     /// How long until the next mark.

@@ -52,8 +52,10 @@ const INSERT_STORE: &str = "INSERT INTO store (id, name, created_at) VALUES ($1,
 const INSERT_HEAD: &str = "
     INSERT INTO head (store, revision, chain, digest, time, schema_version, tuples) VALUES ($1, 0, $2, $3, $4, 0, 0)";
 
-/// Everything of a store, what others are found by last.
-const DELETE_STORE: [&str; 8] = [
+/// Everything of a store, what others are found by last. One that was published is noted, so that readers of the changelog hear of it.
+const DELETE_STORE: [&str; 9] = [
+    "INSERT INTO removed_store (id, changelog_partition)
+     SELECT id, changelog_partition FROM store WHERE key = $1 AND changelog_partition IS NOT NULL ON CONFLICT DO NOTHING",
     "DELETE FROM published WHERE store = $1",
     "DELETE FROM write_request WHERE store = $1",
     "DELETE FROM shape WHERE store = $1",
