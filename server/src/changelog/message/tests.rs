@@ -158,3 +158,23 @@ fn a_context_may_nest_as_deeply_as_contexts_do() {
     let nested = entry(1, vec![Change::created(Tuple { caveat: Some(caveat), ..tuple("doc:a#viewer@user:ada") })]);
     assert_eq!(*decoded(&message_of(nested.clone(), None)).unwrap().record.entry, nested);
 }
+
+#[test]
+fn notices_come_back_and_are_no_entries() {
+    let time = Timestamp::from_microseconds(1_800_000_000_123_456);
+    let (mark, gone) = (encode_mark(time, 5), encode_gone(STORE, time, 6));
+    assert_eq!(decode(&mark), Ok((5, Said::Mark(time))));
+    assert_eq!(decode(&gone), Ok((6, Said::Gone(STORE))));
+    assert_eq!((epoch(&mark), epoch(&gone)), (Some(5), Some(6)));
+    let readable = wire::ChangelogEntry::decode(mark.as_slice()).unwrap();
+    assert!(readable.store_id.is_empty() && readable.entry.is_empty() && readable.body.is_none());
+    // What says both, or something of an entry besides, is neither.
+    for wrong in [
+        wire::ChangelogEntry { removed_at: readable.caught_up_at, ..readable.clone() },
+        wire::ChangelogEntry { revision: 1, ..readable.clone() },
+        wire::ChangelogEntry { store_id: key(STORE), ..readable.clone() },
+        wire::ChangelogEntry { entry: vec![1], ..readable },
+    ] {
+        assert!(decode(&wrong.encode_to_vec()).is_err(), "{wrong:?}");
+    }
+}

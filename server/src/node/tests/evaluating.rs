@@ -222,6 +222,8 @@ async fn a_file_of_which_nothing_was_carried_is_taken_only_if_the_topic_was_read
     let stage = Stage::new(writer, tempfile::tempdir().unwrap(), 7).await;
     stage.write(2).await;
     stage.snapshot().await;
+    // The folder is looked at now and then.
+    stage.writer.clock.pass(Duration::from_secs(6));
     stage.node.refresh_stores().await.unwrap();
     stage.caught_up().await;
     assert_eq!(stage.code(Consistency::MinimizeLatency).await, "DH-D032", "what came before the first mark is not known");
