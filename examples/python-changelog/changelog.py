@@ -9,6 +9,7 @@ that are over dropped, every entry verified against the chain, repetitions skipp
 import os
 import pathlib
 import sys
+import time
 from dataclasses import dataclass, field
 
 import blake3
@@ -91,19 +92,31 @@ class Changelog:
             raise LookupError(f"Kafka has no topic {topic}")
         self.consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in partitions])
         self.epochs = {}
+        self.marks = {}
         self.stores = {}
 
     def next(self, timeout):
         """The next entry that is new, folded into its store; None after `timeout` seconds without any."""
-        message = self.consumer.poll(timeout)
-        if message is None:
-            return None
-        if message.error():
-            raise KafkaException(message.error())
-        entry = self.read(message)
-        if entry is None or not self.stores.setdefault(entry.store_id, Store(entry.store_name)).fold(entry):
-            return self.next(timeout)
-        return entry
+        deadline = time.monotonic() + timeout
+        while (message := self.consumer.poll(max(0.0, deadline - time.monotonic()))) is not None:
+            if message.error():
+                raise KafkaException(message.error())
+            entry = self.read(message)
+            if entry is not None and self.take(message.partition(), entry):
+                return entry
+        return None
+
+    def take(self, partition, entry):
+        """Folds an entry into its store, and takes note of notices; says whether it was a new entry."""
+        if entry.HasField("caught_up_at"):
+            # Everything that was written before this time has been read from this partition.
+            self.marks[partition] = entry.caught_up_at.ToDatetime()
+            return False
+        if entry.HasField("removed_at") or entry.anew:
+            # The store is gone; or another history takes the place of its old one, of which this is the first entry.
+            self.stores.pop(entry.store_id, None)
+        # A message without an entry is a notice, perhaps one that came later than this program.
+        return bool(entry.entry) and self.stores.setdefault(entry.store_id, Store(entry.store_name)).fold(entry)
 
     def read(self, message):
         """The entry of a message, verified; None if it is to be skipped."""

@@ -92,6 +92,15 @@ def test_what_is_written_arrives_and_folds_to_what_is_there(server, brokers, top
     assert store.schema == SCHEMA
     there = [row["tuple"] for row in server("read") if "tuple" in row]
     assert list(store.tuples) == there == ["document:readme#viewer@user:ada"]
+    # Marks come once a second, in every partition; nothing else comes meanwhile.
+    while len(changelog.marks) < 2:
+        assert time.monotonic() < deadline + 30, "no marks came"
+        assert changelog.next(timeout=1.0) is None
+    # A store that is removed goes.
+    server("store", "delete", "shop", "--yes")
+    while changelog.stores:
+        assert time.monotonic() < deadline + 60, "the removal did not come"
+        assert changelog.next(timeout=1.0) is None
 
 
 def test_gaps_forks_and_repetitions_are_told_apart():

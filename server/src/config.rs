@@ -42,6 +42,7 @@ use toml::de::{DeTable, DeValue};
 use crate::changelog::{ChangelogError, Settings};
 use crate::identity::KeyRing;
 use crate::limits::Limits;
+use crate::role::Role;
 use crate::snapshots::{Span, Verification};
 use crate::store::postgres::DatabaseUrl;
 pub(crate) use divergence::{Divergence, OnDivergence, ScrubEvery};
@@ -57,6 +58,8 @@ pub(crate) struct File {
     pub(crate) database: Option<DatabaseUrl>,
     /// Whether to migrate it.
     pub(crate) auto_migrate: bool,
+    /// What the server is there for.
+    pub(crate) role: Option<Role>,
     /// Snapshots.
     pub(crate) snapshots: SnapshotSettings,
     /// TLS, if set.
@@ -145,6 +148,7 @@ struct Raw {
     database: Option<Spanned<DatabaseUrl>>,
     #[serde(default)]
     auto_migrate: bool,
+    role: Option<Role>,
     snapshots: Option<PathBuf>,
     snapshot_every: Option<Span>,
     snapshot_keep: Option<Spanned<u32>>,
@@ -182,6 +186,7 @@ struct RawLimits {
     hot_window_changes: Option<Spanned<u32>>,
     hot_window_ms: Option<Spanned<u32>>,
     follow_interval_ms: Option<Spanned<u32>>,
+    carried_bytes: Option<Spanned<u32>>,
     max_staleness_ms: Option<Spanned<u32>>,
     stale_serve_max_ms: Option<Spanned<u32>>,
 }
@@ -192,6 +197,7 @@ const TOP: &[&str] = &[
     "data",
     "database",
     "auto_migrate",
+    "role",
     "snapshots",
     "snapshot_every",
     "snapshot_keep",
@@ -224,6 +230,7 @@ const LIMITS: &[&str] = &[
     "hot_window_changes",
     "hot_window_ms",
     "follow_interval_ms",
+    "carried_bytes",
     "max_staleness_ms",
     "stale_serve_max_ms",
 ];
@@ -375,8 +382,8 @@ impl File {
             bytes => bytes.map(Spanned::into_inner),
         };
         let memory = Memory { limit_bytes, pinned: raw.pinned_stores };
-        let Raw { data, auto_migrate, tls, log, foreign_tokens, .. } = raw;
-        Ok(Self { address, data, database, auto_migrate, snapshots, tls, log, limits, foreign_tokens, changelog, memory, keys })
+        let Raw { data, auto_migrate, role, tls, log, foreign_tokens, .. } = raw;
+        Ok(Self { address, data, database, auto_migrate, role, snapshots, tls, log, limits, foreign_tokens, changelog, memory, keys })
     }
 }
 
@@ -441,6 +448,7 @@ impl RawLimits {
             hot_window_changes: count(self.hot_window_changes, default.hot_window_changes)?,
             hot_window: ms(self.hot_window_ms, default.hot_window)?,
             follow_interval: ms(self.follow_interval_ms, default.follow_interval)?,
+            carried_bytes: count(self.carried_bytes, default.carried_bytes)?,
             max_staleness: ms(self.max_staleness_ms, default.max_staleness)?,
             stale_serve_max: ms(self.stale_serve_max_ms, default.stale_serve_max)?,
             divergence: default.divergence,

@@ -105,6 +105,7 @@ fn prepare(folder: &Path) -> Result<(), Failure> {
 /// A server on the default port, or on a free one where that is taken.
 async fn start(data: &Path) -> Result<RunningServer, Failure> {
     let options = |address| ServeOptions {
+        role: crate::role::Role::All,
         address,
         data: Data::File(data.to_path_buf()),
         tls: None,

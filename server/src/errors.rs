@@ -266,7 +266,11 @@ fn told_datastore(error: &DatastoreError) -> Told {
         | DatastoreError::Outdated { .. }
         | DatastoreError::Url
         | DatastoreError::CommitUnknown { .. }
+        | DatastoreError::NoDatabase
+        | DatastoreError::Unconfirmed { .. }
+        | DatastoreError::Gap { .. }
         | DatastoreError::Closed => Told::new(Code::Unavailable, code, help).retry(LATER),
+        DatastoreError::ReadsOnly => Told::new(Code::FailedPrecondition, code, help),
         DatastoreError::Corrupt { .. }
         | DatastoreError::Damaged { .. }
         | DatastoreError::HeadWrong { .. }

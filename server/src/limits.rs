@@ -140,6 +140,13 @@ limits! {
     MAX_STALENESS = 5_000, Milliseconds, "time since a store's head was last seen to be what this node has", "the database is asked before an answer; where it is silent, answers are marked degraded", set "max_staleness_ms";
     STALE_SERVE_MAX = 900_000, Milliseconds, "the same, for degraded answers", "`UNAVAILABLE`, code `DH-R017`", set "stale_serve_max_ms";
     READS_WAITING = 10_000, Count, "reads of one store that wait for the revision of their token", "`RESOURCE_EXHAUSTED`, code `DH-R018`; try again";
+    CHANGELOG_MARK_INTERVAL = 1_000, Milliseconds, "pause between two marks in a partition of the changelog, which tell readers without a database up to when they have everything", "their answers get older";
+    CARRIER_PAUSE_MAX = 5_000, Milliseconds, "pause before a topic that cannot be read is opened again: it doubles up to here", "it is opened again; where there is a database, looks at it go on meanwhile";
+    CARRIER_TROUBLE = 30_000, Milliseconds, "trouble with Kafka that its client is left to mend by itself", "the topic is opened anew";
+    CARRIED_BYTES = 256 * 1024 * 1024, Bytes, "entries that an evaluator without a database keeps of the changelog, all stores together", "the oldest go: a store that is loaded later needs a younger snapshot, and tokens of before are not recognised", set "carried_bytes";
+    CARRIED_MARGIN = 1_200_000, Milliseconds, "time before the newest snapshot of a store that an evaluator without a database reads the changelog from: clocks that differ, and a file made by a server that was behind", "the snapshot is not used until the changelog confirms it";
+    RELOAD_PAUSE = 2_000, Milliseconds, "pause before an evaluator without a database tries again to load a store that does not go on from what it has", "it is tried again";
+    FOLDER_INTERVAL = 5_000, Milliseconds, "pause between two looks of an evaluator without a database for new snapshots", "they are found later";
     SNAPSHOT_TAIL_ENTRIES = 10_000, Count, "log entries behind a snapshot file that a store is booted from, where it has fewer tuples than that; else as many as it has tuples", "its table is read instead";
     STATUS_STORES = 1_000, Count, "stores that Status tells of", "the rest is only counted";
     STATUS_HEADS = 1_000, Milliseconds, "wait of Status for the database's heads", "the lag of the rest is not told";
@@ -181,6 +188,8 @@ pub(crate) struct Limits {
     pub(crate) hot_window: Duration,
     /// See [`FOLLOW_INTERVAL`].
     pub(crate) follow_interval: Duration,
+    /// See [`CARRIED_BYTES`].
+    pub(crate) carried_bytes: usize,
     /// See [`MAX_STALENESS`].
     pub(crate) max_staleness: Duration,
     /// See [`STALE_SERVE_MAX`].
@@ -205,6 +214,7 @@ impl Default for Limits {
             hot_window_changes: HOT_WINDOW_CHANGES.count(),
             hot_window: HOT_WINDOW_AGE.duration(),
             follow_interval: FOLLOW_INTERVAL.duration(),
+            carried_bytes: CARRIED_BYTES.count(),
             max_staleness: MAX_STALENESS.duration(),
             stale_serve_max: STALE_SERVE_MAX.duration(),
             divergence: Divergence::default(),

@@ -4,6 +4,7 @@
 //! everything that talks to a running server in [`cli`].
 
 mod api;
+mod carried;
 mod changelog;
 mod cli;
 mod clock;
@@ -15,6 +16,7 @@ mod keys;
 mod limits;
 mod migrate;
 mod node;
+mod role;
 mod serve;
 mod snapshots;
 mod store;

@@ -7,6 +7,7 @@
 //! **Invariant:** no answer comes from before the token that the request names, and no token of another history is taken for one of
 //! this history (docs/decisions/0006).
 
+pub(crate) mod carrier;
 pub(crate) mod cursor;
 mod directory;
 mod error;
@@ -146,6 +147,7 @@ impl Node {
         }
         Ok(Arc::new(Self {
             directory: Directory::new(datastore.list_stores().await?),
+            contact: signal::Sender::new(Contact { writable: datastore.assert_takes_writes().is_ok(), ..Contact::GOOD }),
             datastore,
             id: Uuid::new_v4(),
             started: clock.monotonic(),
@@ -160,7 +162,6 @@ impl Node {
                 max_staleness: limits.max_staleness,
                 stale_serve_max: limits.stale_serve_max,
             },
-            contact: signal::Sender::new(Contact::GOOD),
             slots: DashMap::new(),
             chains: Cache::new(KNOWN_CHAINS.value),
             divergence: limits.divergence,
@@ -225,12 +226,20 @@ impl Node {
         Ok(())
     }
 
-    /// Where a store's log ends, as the database has it; the store is not loaded for it.
+    /// Where a store's log ends, as the database has it; the store is not loaded for it. Without a database, where the fold is.
     ///
     /// # Errors
     /// When there is no such store, or the database fails.
     pub(crate) async fn head(&self, store: StoreId) -> Result<(Head, Token), DatastoreError> {
         self.assert_contact()?;
+        if self.datastore.carried().is_some() {
+            let (state, _) = self.host(store).await?.fold().newest_state();
+            let (at, schema) = (state.position(), state.latest_schema());
+            let (digest, tuples) = (*state.digest(), state.len() as u64);
+            let schema_version = schema.map_or(0, |schema| schema.version());
+            let head = Head { revision: at.revision, chain: at.chain, digest, time: at.time, schema_version, tuples };
+            return Ok((head, Token::new(store, at.revision, &at.chain)));
+        }
         let head = self.datastore.head(store).await.inspect_err(|error| self.forget_gone(store, error))?;
         let token = Token::new(store, head.revision, &head.chain);
         Ok((head, token))
@@ -241,6 +250,7 @@ impl Node {
     /// # Errors
     /// When the name is none or taken, or the database fails.
     pub(crate) async fn create_store(&self, name: &str) -> Result<StoreInfo, CreateStoreError> {
+        self.datastore.assert_takes_writes()?;
         self.assert_contact()?;
         let id = StoreId(*Uuid::new_v4().as_bytes());
         let info = StoreInfo { id, name: name.to_owned(), created_at: self.clock.now() };
@@ -260,6 +270,7 @@ impl Node {
     /// # Errors
     /// When it is not there, or the database fails.
     pub(crate) async fn delete_store(&self, store: StoreId) -> Result<(), DatastoreError> {
+        self.datastore.assert_takes_writes()?;
         self.assert_contact()?;
         let was_there = match self.datastore.delete_store(store).await {
             // The database did not say whether it is gone, and is asked: one that is must not be answered from memory.
@@ -279,10 +290,15 @@ impl Node {
     /// Forgets a store that the database does not know: another server may have removed it, and made another one of its name.
     fn forget_gone(&self, store: StoreId, error: &DatastoreError) {
         if let DatastoreError::NoStore { .. } = error {
-            self.directory.remove(store);
-            if let Some((_, slot)) = self.slots.remove(&store) {
-                slot.close();
-            }
+            self.forget(store);
+        }
+    }
+
+    /// Forgets a store that was removed.
+    fn forget(&self, store: StoreId) {
+        self.directory.remove(store);
+        if let Some((_, slot)) = self.slots.remove(&store) {
+            slot.close();
         }
     }
 

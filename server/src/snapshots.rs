@@ -17,6 +17,7 @@ mod schedule;
 mod span;
 mod write;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -119,6 +120,21 @@ impl Snapshots {
         Ok(self.files(Some(store))?.into_iter().max_by_key(|file| (file.made, file.revision)))
     }
 
+    /// The file of each store that was made last, by its name.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub(crate) fn newest_of_each(&self) -> Result<Vec<FileName>, SnapshotsError> {
+        let mut newest: BTreeMap<StoreId, FileName> = BTreeMap::new();
+        for file in self.files(None)? {
+            let there = newest.entry(file.store).or_insert(file);
+            if (there.made, there.revision) < (file.made, file.revision) {
+                *there = file;
+            }
+        }
+        Ok(newest.into_values().collect())
+    }
+
     /// Where a file is.
     pub(crate) fn path(&self, file: &FileName) -> PathBuf {
         self.options.folder.join(file.to_string())
@@ -131,6 +147,24 @@ impl Snapshots {
     pub(crate) fn open_file(&self, file: &FileName) -> Result<Snapshot, SnapshotsError> {
         let snapshot = map(&self.path(file))?;
         if file.is_of(snapshot.head()) { Ok(snapshot) } else { Err(SnapshotsError::Misnamed { file: file.to_string() }) }
+    }
+
+    /// Opens a file and verifies as much of it as is set.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn open_verified(&self, file: &FileName) -> Result<Snapshot, SnapshotsError> {
+        let snapshot = self.open_file(file)?;
+        self.verify_as_set(&snapshot, file)?;
+        Ok(snapshot)
+    }
+
+    fn verify_as_set(&self, snapshot: &Snapshot, file: &FileName) -> Result<(), SnapshotsError> {
+        let verified = match self.verification() {
+            Verification::Bytes => snapshot.verify_bytes(),
+            Verification::Full => snapshot.verify(),
+        };
+        verified.map_err(SnapshotsError::refused(&self.path(file)))
     }
 
     /// Work on files that waits for its turn, and goes on when the caller gives up.

@@ -16,6 +16,7 @@ mod logged;
 pub(crate) mod moving;
 pub(crate) mod postgres;
 mod prefix;
+pub(crate) mod read_only;
 mod rows;
 pub(crate) mod schema_command;
 mod schemas;
@@ -39,6 +40,7 @@ use dhow_engine::time::Timestamp;
 use dhow_engine::tuple::Tuple;
 use tokio::sync::Notify;
 
+use crate::carried::Carried;
 pub(crate) use audit::{AuditSink, Repair};
 pub(crate) use command::{ChangeRequest, Committed, Expectation, Precondition, RequestOutcome, WriteCommand, WriteError};
 pub(crate) use error::{CreateStoreError, DatastoreError};
@@ -92,6 +94,8 @@ pub(crate) struct MovedHeads {
     pub(crate) writable: bool,
     /// The time by the database's clock; `None`: it has none of its own.
     pub(crate) time: Option<Timestamp>,
+    /// How old what was found was when the look began: nothing, where a database was asked.
+    pub(crate) age: Duration,
 }
 
 /// An entry of the log, with the chain up to it.
@@ -170,6 +174,19 @@ pub(crate) trait Datastore: Send + Sync + std::fmt::Debug {
     /// Whether nobody else can write while this is open, so that what was committed here is always the head.
     fn is_sole_writer(&self) -> bool;
 
+    /// Refuses at once what would change anything, where that is never done here.
+    ///
+    /// # Errors
+    /// [`DatastoreError::ReadsOnly`].
+    fn assert_takes_writes(&self) -> Result<(), DatastoreError> {
+        Ok(())
+    }
+
+    /// What the changelog carried, where that takes the place of a database.
+    fn carried(&self) -> Option<&Carried> {
+        None
+    }
+
     /// Makes a store at revision 0.
     async fn create_store(&self, info: &StoreInfo) -> Result<(), CreateStoreError>;
 
@@ -184,6 +201,11 @@ pub(crate) trait Datastore: Send + Sync + std::fmt::Debug {
 
     /// Where a store's log ends. O(1).
     async fn head(&self, store: StoreId) -> Result<Head, DatastoreError>;
+
+    /// As [`Datastore::head`]; where there is no database, the newest that is known.
+    async fn known_head(&self, store: StoreId) -> Result<Head, DatastoreError> {
+        self.head(store).await
+    }
 
     /// Which of these stores' heads are no longer what was known of them, seen at one moment. One statement, whose cost grows with the
     /// stores asked for and not with those that there are. It waits for no other call.

@@ -85,6 +85,7 @@ impl Api {
                 lag_revisions: store.lag.map(|lag| lag.revisions),
                 lag: store.lag.and_then(|lag| lag.time.try_into().ok()),
                 staleness: store.staleness.and_then(|staleness| staleness.try_into().ok()),
+                degraded: store.degraded,
                 set_aside: store.set_aside.unwrap_or_default(),
                 newest_snapshot: newest.map(|sized| self.snapshot_file(*sized)),
                 scrubbed_at: store.scrub.as_ref().map(|scrub| timestamp_to_wire(scrub.at)),
@@ -99,6 +100,7 @@ impl Api {
             stores: status.stores.into_iter().map(store).collect(),
             snapshot_folder: folder.unwrap_or_default(),
             clock_skew: status.clock_skew_us.map(signed_duration),
+            role: status.role.name().to_owned(),
         })
     }
 

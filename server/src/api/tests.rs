@@ -51,6 +51,7 @@ struct Bench {
 
 fn options(access: Access) -> ServeOptions {
     ServeOptions {
+        role: crate::role::Role::All,
         address: "127.0.0.1:0".parse().unwrap(),
         data: Data::Memory,
         tls: None,

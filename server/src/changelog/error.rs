@@ -94,7 +94,7 @@ impl ChangelogError {
     }
 
     /// A request that came to nothing: nobody answered, or the answer was no.
-    pub(super) fn request(doing: &'static str) -> impl Fn(KafkaError) -> Self {
+    pub(crate) fn request(doing: &'static str) -> impl Fn(KafkaError) -> Self {
         move |source| match source.rdkafka_error_code() {
             Some(
                 RDKafkaErrorCode::BrokerTransportFailure

@@ -37,6 +37,15 @@ pub(crate) struct Behind {
     pub(crate) place: Option<Place>,
 }
 
+/// A store that was removed after something of it was published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Removed {
+    /// The store.
+    pub(crate) store: StoreId,
+    /// The partition that its entries are in.
+    pub(crate) partition: u32,
+}
+
 /// The log of many stores, and the one lease to publish it.
 ///
 /// **Invariants.** Epochs only grow, and grow with each lease that is taken. [`Feed::note`] notes nothing for whoever lost the lease:
@@ -63,6 +72,12 @@ pub(crate) trait Feed: Send + Sync + Debug {
     /// Notes what Kafka has taken; `false`: the lease is lost, and nothing was noted. What was noted may be forgotten in a crash, which
     /// publishes it once more.
     async fn note(&self, epoch: u64, places: &[(StoreId, Place)]) -> Result<bool, DatastoreError>;
+
+    /// At most `limit` stores that were removed, and of which readers were not told yet.
+    async fn removed(&self, limit: usize) -> Result<Vec<Removed>, DatastoreError>;
+
+    /// Notes that Kafka has taken the messages that tell of removed stores; `false`: the lease is lost, and they are told once more.
+    async fn told_removed(&self, epoch: u64, stores: &[StoreId]) -> Result<bool, DatastoreError>;
 
     /// Waits until something may have been committed; returning early costs a query.
     async fn changed(&self);

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use dhow_engine::entry::StoreId;
 use dhow_engine::time::Timestamp;
 use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, StreamConsumer};
@@ -13,7 +14,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::message::{self, Incoming, MessageError};
+use super::message::{self, Incoming, MessageError, Said};
 use super::quiet::Reporter;
 use super::topic::{self, ANSWER_TIMEOUT};
 use super::{ChangelogError, Settings};
@@ -43,10 +44,28 @@ pub(crate) enum Followed {
         /// The entry.
         incoming: Box<Incoming>,
     },
+    /// Everything that was answered as written before a time stands before this in its partition.
+    Mark {
+        /// Where it stands.
+        at: Spot,
+        /// The time, by the relay's clock.
+        time: Timestamp,
+    },
+    /// A store was removed.
+    Gone {
+        /// Where it stands.
+        at: Spot,
+        /// Which.
+        store: StoreId,
+    },
+    /// What the topic had when reading began is read; told once.
+    CaughtUp,
     /// A message that cannot be read. It is skipped; if it was an entry, its store has a gap now.
     Unreadable {
         /// Where it stands.
         at: Spot,
+        /// The store that its key names, if it names one.
+        store: Option<StoreId>,
         /// Why.
         error: MessageError,
     },
@@ -75,6 +94,12 @@ pub(crate) struct Follower {
     consumer: StreamConsumer<Reporter>,
     /// The highest epoch of each partition.
     epochs: BTreeMap<i32, u64>,
+    /// Where reading began.
+    began: Vec<Spot>,
+    /// The partitions that were longer when reading began than what is read, and how long they were.
+    left: BTreeMap<i32, i64>,
+    /// Whether it was told that none is left.
+    told: bool,
 }
 
 impl Follower {
@@ -86,60 +111,102 @@ impl Follower {
         let (asker, topic) = (topic::asker(settings, clock)?, settings.topic.clone());
         // Asking blocks its thread until a broker answers.
         let assignment = tokio::task::spawn_blocking(move || assignment(&asker, &topic, start));
-        let assignment = assignment.await.map_err(|_| ChangelogError::Stopping)??;
+        let Assignment { began, left } = assignment.await.map_err(|_| ChangelogError::Stopping)??;
+        let mut config = settings.consumer();
+        config.set("enable.partition.eof", "true");
         let consumer: StreamConsumer<Reporter> =
-            StreamConsumer::from_config_and_context(&settings.consumer(), Reporter::new(clock)).map_err(ChangelogError::client)?;
-        consumer.assign(&assignment).map_err(ChangelogError::request("read the topic"))?;
-        Ok(Self { consumer, epochs: BTreeMap::new() })
+            StreamConsumer::from_config_and_context(&config, Reporter::new(clock)).map_err(ChangelogError::client)?;
+        let failed = ChangelogError::request("read the topic");
+        let mut assigned = TopicPartitionList::new();
+        for Spot { partition, offset } in &began {
+            assigned.add_partition_offset(&settings.topic, *partition, Offset::Offset(*offset)).map_err(&failed)?;
+        }
+        consumer.assign(&assigned).map_err(&failed)?;
+        Ok(Self { consumer, epochs: BTreeMap::new(), began, left, told: false })
+    }
+
+    /// Where reading began, one place for each partition of the topic.
+    pub(crate) fn began(&self) -> &[Spot] {
+        &self.began
     }
 
     /// Waits for the next message, or for trouble. Giving up waiting loses nothing.
     pub(crate) async fn next(&mut self) -> Followed {
-        let message = match self.consumer.recv().await {
-            Ok(message) => message,
-            Err(error) => return Followed::Trouble(error),
+        let (message, at) = loop {
+            if self.left.is_empty() && !self.told {
+                self.told = true;
+                return Followed::CaughtUp;
+            }
+            match self.consumer.recv().await {
+                Ok(message) => {
+                    let at = Spot { partition: message.partition(), offset: message.offset() };
+                    break (message, at);
+                }
+                Err(KafkaError::PartitionEOF(partition)) => drop(self.left.remove(&partition)),
+                Err(error) => return Followed::Trouble(error),
+            }
         };
-        let at = Spot { partition: message.partition(), offset: message.offset() };
         let decoded = message::decode(message.payload().unwrap_or_default());
+        let key = message.key().and_then(|key| std::str::from_utf8(key).ok()?.parse().ok());
         drop(message);
-        let incoming = match decoded {
-            Ok(incoming) => Box::new(incoming),
-            Err(error) => return Followed::Unreadable { at, error },
+        if self.left.get(&at.partition).is_some_and(|end| at.offset + 1 >= *end) {
+            self.left.remove(&at.partition);
+        }
+        let (epoch, said) = match decoded {
+            Ok(decoded) => decoded,
+            Err(error) => return Followed::Unreadable { at, store: key, error },
         };
         let highest = self.epochs.entry(at.partition).or_default();
-        if incoming.epoch < *highest {
-            return Followed::Stale { at, epoch: incoming.epoch };
+        if epoch < *highest {
+            return Followed::Stale { at, epoch };
         }
-        *highest = incoming.epoch;
-        Followed::Entry { at, incoming }
+        *highest = epoch;
+        match said {
+            Said::Entry(incoming) => Followed::Entry { at, incoming },
+            Said::Mark(time) => Followed::Mark { at, time },
+            Said::Gone(store) => Followed::Gone { at, store },
+        }
     }
 }
 
+/// Where reading begins, and which partitions have something from there on.
+struct Assignment {
+    began: Vec<Spot>,
+    left: BTreeMap<i32, i64>,
+}
+
 /// Every partition, with the place where reading it begins.
-fn assignment(consumer: &BaseConsumer<Reporter>, topic: &str, start: Start) -> Result<TopicPartitionList, ChangelogError> {
+fn assignment(consumer: &BaseConsumer<Reporter>, topic: &str, start: Start) -> Result<Assignment, ChangelogError> {
     let failed = ChangelogError::request("find where to begin");
     let partitions = i32::try_from(topic::count(consumer, topic)?).unwrap_or(i32::MAX);
     // Found out now: `Offset::End` would be found out by the client some time later, and what came meanwhile not be read.
-    let end =
-        |partition| consumer.fetch_watermarks(topic, partition, ANSWER_TIMEOUT).map(|(_, high)| Offset::Offset(high)).map_err(&failed);
-    let mut wanted = TopicPartitionList::new();
+    let (mut began, mut ends) = (Vec::new(), BTreeMap::new());
     for partition in 0..partitions {
+        let (low, high) = consumer.fetch_watermarks(topic, partition, ANSWER_TIMEOUT).map_err(&failed)?;
         let offset = match start {
-            Start::Beginning => Offset::Beginning,
-            Start::End => end(partition)?,
-            Start::At(time) => Offset::Offset(time.microseconds().max(0).div_euclid(1_000)),
+            Start::Beginning => low,
+            Start::End | Start::At(_) => high,
         };
-        wanted.add_partition_offset(topic, partition, offset).map_err(&failed)?;
+        began.push(Spot { partition, offset });
+        ends.insert(partition, high);
     }
-    if matches!(start, Start::At(_)) {
+    if let Start::At(time) = start {
+        let mut wanted = TopicPartitionList::new();
+        for Spot { partition, .. } in &began {
+            let milliseconds = Offset::Offset(time.microseconds().max(0).div_euclid(1_000));
+            wanted.add_partition_offset(topic, *partition, milliseconds).map_err(&failed)?;
+        }
         let found = consumer.offsets_for_times(wanted, ANSWER_TIMEOUT).map_err(&failed)?;
-        wanted = TopicPartitionList::new();
-        for element in found.elements() {
-            let offset = if element.offset() == Offset::End { end(element.partition())? } else { element.offset() };
-            wanted.add_partition_offset(topic, element.partition(), offset).map_err(&failed)?;
+        for spot in &mut began {
+            // None is that young where the answer is the end: what has come since the end was asked for is read as well.
+            if let Some(Offset::Offset(offset)) = found.find_partition(topic, spot.partition).map(|found| found.offset()) {
+                spot.offset = spot.offset.min(offset);
+            }
         }
     }
-    Ok(wanted)
+    let is_left = |spot: &&Spot| ends.get(&spot.partition).is_some_and(|end| spot.offset < *end);
+    let left = began.iter().filter(is_left).filter_map(|spot| Some((spot.partition, *ends.get(&spot.partition)?))).collect();
+    Ok(Assignment { began, left })
 }
 
 /// The highest epoch at the end of the topic: 0 if no message has one.

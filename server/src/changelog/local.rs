@@ -7,7 +7,7 @@
 mod announcing;
 mod places;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 
 use self::announcing::Announcing;
 use self::places::Places;
-use super::feed::{Behind, Feed, Lease, Place, partition_of};
+use super::feed::{Behind, Feed, Lease, Place, Removed, partition_of};
 use crate::clock::Clock;
 use crate::store::{Datastore, DatastoreError, LogRecord, StoreKey};
 
@@ -61,6 +61,8 @@ pub(crate) struct Local {
     /// The newest epoch that was given out.
     epoch: Mutex<u64>,
     places: Places,
+    /// Stores that are gone, and of which readers were not told yet.
+    removed: Mutex<BTreeSet<StoreId>>,
 }
 
 impl Local {
@@ -81,7 +83,9 @@ impl Local {
         }
         let announcing = Arc::new(Announcing::new(Arc::clone(&datastore), Arc::clone(&marks)));
         let places = Places::read(places, Arc::clone(&clock)).await;
-        let feed = Self { datastore, marks, partitions, clock, epoch: Mutex::new(0), places };
+        // A store that was removed before its readers were told has a place, and nothing else.
+        places.stores().into_iter().for_each(|store| marks.set(store));
+        let feed = Self { datastore, marks, partitions, clock, epoch: Mutex::new(0), places, removed: Mutex::default() };
         Ok((Arc::new(feed), announcing))
     }
 
@@ -117,7 +121,10 @@ impl Feed for Local {
             let head = match self.datastore.head(id).await {
                 Err(DatastoreError::NoStore { .. }) => {
                     self.marks.clear(id, times);
-                    self.places.forget(id);
+                    // Its place is kept until readers are told.
+                    if place.is_some() {
+                        self.removed.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+                    }
                     continue;
                 }
                 head => head?,
@@ -144,6 +151,24 @@ impl Feed for Local {
             return Ok(false);
         }
         self.places.set(places).await;
+        Ok(true)
+    }
+
+    async fn removed(&self, limit: usize) -> Result<Vec<Removed>, DatastoreError> {
+        let removed = self.removed.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = |store: &StoreId| Removed { store: *store, partition: partition_of(*store, self.partitions) };
+        Ok(removed.iter().take(limit).map(told).collect())
+    }
+
+    async fn told_removed(&self, epoch: u64, stores: &[StoreId]) -> Result<bool, DatastoreError> {
+        if !self.holds(epoch) {
+            return Ok(false);
+        }
+        let mut removed = self.removed.lock().unwrap_or_else(PoisonError::into_inner);
+        for store in stores {
+            removed.remove(store);
+            self.places.forget(*store);
+        }
         Ok(true)
     }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use dhow_engine::entry::{Body, Chain, Change, Entry, EntryError, SchemaLanguage, SchemaText, StoreId};
 use dhow_engine::limits::MAX_ENTRY_BYTES;
+use dhow_engine::time::Timestamp;
 use dhow_proto::changelog as wire;
 use prost::Message;
 
@@ -34,6 +35,19 @@ pub(super) struct Outgoing<'a> {
     pub(super) bytes: Vec<u8>,
     /// The relay's term.
     pub(super) epoch: u64,
+    /// Whether it is the first of a history that takes the place of the one that was published.
+    pub(super) anew: bool,
+}
+
+/// What a message of the topic says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Said {
+    /// An entry of a store's log.
+    Entry(Box<Incoming>),
+    /// Everything that was answered as written before a time stands in this partition before this message.
+    Mark(Timestamp),
+    /// A store was removed.
+    Gone(StoreId),
 }
 
 /// An entry as the topic carried it.
@@ -45,6 +59,8 @@ pub(crate) struct Incoming {
     pub(crate) epoch: u64,
     /// The chain before it, where the relay knew it.
     pub(crate) previous: Option<Chain>,
+    /// Whether it is the first of a history that takes the place of the one that was published.
+    pub(crate) anew: bool,
     /// The entry and the chain up to it.
     pub(crate) record: LogRecord,
 }
@@ -91,7 +107,7 @@ pub(super) fn key(store: StoreId) -> String {
 
 /// The message of an entry. O(bytes).
 pub(super) fn encode(outgoing: Outgoing<'_>) -> Vec<u8> {
-    let Outgoing { store, previous, record, bytes, epoch } = outgoing;
+    let Outgoing { store, previous, record, bytes, epoch, anew } = outgoing;
     let entry = &record.entry;
     let message = wire::ChangelogEntry {
         format: FORMAT,
@@ -111,8 +127,22 @@ pub(super) fn encode(outgoing: Outgoing<'_>) -> Vec<u8> {
             }
             Body::Schema(schema) => wire::changelog_entry::Body::Schema(schema_to_wire(schema)),
         }),
+        anew,
+        ..wire::ChangelogEntry::default()
     };
     message.encode_to_vec()
+}
+
+/// The message of a mark.
+pub(super) fn encode_mark(caught_up_at: Timestamp, epoch: u64) -> Vec<u8> {
+    let caught_up_at = Some(timestamp_to_wire(caught_up_at));
+    wire::ChangelogEntry { format: FORMAT, epoch, caught_up_at, ..wire::ChangelogEntry::default() }.encode_to_vec()
+}
+
+/// The message that a store was removed.
+pub(super) fn encode_gone(store: StoreId, removed_at: Timestamp, epoch: u64) -> Vec<u8> {
+    let removed_at = Some(timestamp_to_wire(removed_at));
+    wire::ChangelogEntry { format: FORMAT, store_id: key(store), epoch, removed_at, ..wire::ChangelogEntry::default() }.encode_to_vec()
 }
 
 fn change_to_wire(change: &Change) -> wire::Change {
@@ -151,13 +181,25 @@ struct Truth {
     epoch: u64,
     #[prost(bytes = "vec", tag = "8")]
     entry: Vec<u8>,
+    #[prost(message, optional, tag = "14")]
+    caught_up_at: Option<prost_types::Timestamp>,
+    #[prost(message, optional, tag = "15")]
+    removed_at: Option<prost_types::Timestamp>,
+    #[prost(bool, tag = "16")]
+    anew: bool,
 }
 
-/// The entry of a message, verified as far as one message can be: its bytes, its chain, and that both belong together. O(bytes).
+/// Whatever the numbers are, they come to some time.
+fn time_of(time: &prost_types::Timestamp) -> Timestamp {
+    Timestamp::from_microseconds(time.seconds.saturating_mul(1_000_000).saturating_add(i64::from(time.nanos) / 1_000))
+}
+
+/// What a message says, with the term of the relay that published it. An entry is verified as far as one message can be: its bytes, its
+/// chain, and that both belong together. O(bytes).
 ///
 /// # Errors
 /// [`MessageError`]; whatever the bytes are, it is no panic.
-pub(crate) fn decode(payload: &[u8]) -> Result<Incoming, MessageError> {
+pub(crate) fn decode(payload: &[u8]) -> Result<(u64, Said), MessageError> {
     if payload.len() > MAX_MESSAGE_BYTES {
         return Err(MessageError::Foreign);
     }
@@ -167,6 +209,19 @@ pub(crate) fn decode(payload: &[u8]) -> Result<Incoming, MessageError> {
         0 => return Err(MessageError::Foreign),
         found => return Err(MessageError::Format { found }),
     }
+    let epoch = message.epoch;
+    let is_notice = message.entry.is_empty() && message.chain.is_empty() && message.revision == 0;
+    match (&message.caught_up_at, &message.removed_at) {
+        (Some(time), None) if is_notice && message.store_id.is_empty() => Ok((epoch, Said::Mark(time_of(time)))),
+        (None, Some(_)) if is_notice => {
+            let store = message.store_id.parse().map_err(|_| MessageError::Contradiction { what: "the store" })?;
+            Ok((epoch, Said::Gone(store)))
+        }
+        (Some(_), _) | (None, _) => Ok((epoch, Said::Entry(Box::new(entry(message)?)))),
+    }
+}
+
+fn entry(message: Truth) -> Result<Incoming, MessageError> {
     let entry = Entry::decode(&message.entry)?;
     let differs = |what| MessageError::Contradiction { what };
     if message.store_id.parse() != Ok(entry.store) {
@@ -187,6 +242,7 @@ pub(crate) fn decode(payload: &[u8]) -> Result<Incoming, MessageError> {
         store_name: message.store_name,
         epoch: message.epoch,
         previous,
+        anew: message.anew,
         record: LogRecord { chain: Chain(chain), entry: Arc::new(entry) },
     })
 }

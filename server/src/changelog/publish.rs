@@ -37,9 +37,9 @@ impl Publisher {
     ///
     /// # Errors
     /// When the client's queue is full, or it is broken.
-    pub(super) fn send(&self, partition: u32, key: &str, payload: &[u8]) -> Result<Sent, ChangelogError> {
+    pub(super) fn send(&self, partition: u32, key: Option<&str>, payload: &[u8]) -> Result<Sent, ChangelogError> {
         let partition = i32::try_from(partition).unwrap_or(i32::MAX);
-        let record = FutureRecord::to(&self.topic).partition(partition).key(key).payload(payload);
+        let record = FutureRecord { key, ..FutureRecord::to(&self.topic) }.partition(partition).payload(payload);
         self.producer.send_result(record).map(Sent).map_err(|(source, _)| ChangelogError::Publish { source })
     }
 }

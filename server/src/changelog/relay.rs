@@ -12,21 +12,26 @@ mod round;
 use std::sync::Arc;
 use std::time::Duration;
 
+use dhow_engine::time::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use self::round::{Round, Shelf};
-use super::feed::{Feed, Lease};
+use super::feed::{Feed, Lease, Removed};
 use super::publish::{Publisher, Sent};
 use super::quiet::Quiet;
-use super::{ChangelogError, Settings, follow, topic};
-use crate::clock::Clock;
+use super::{ChangelogError, Settings, follow, message, topic};
+use crate::clock::{Clock, SteadyClock};
+use crate::limits::{CHANGELOG_MARK_INTERVAL, MAX_CLOCK_SKEW};
 
 /// How long to wait before the next attempt: at first, and at most.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
 /// How often to ask for a lease that somebody else holds.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+/// Most removed stores that are told of between two marks.
+const REMOVED_AT_ONCE: usize = 1_000;
 
 /// How long an ending relay waits for what it has handed over.
 const LAST_ROUND: Duration = Duration::from_secs(5);
@@ -43,7 +48,8 @@ impl Relay {
     pub(crate) fn start(feed: Arc<dyn Feed>, settings: Settings, clock: Arc<dyn Clock>) -> Self {
         let (stop, stopping) = watch::channel(false);
         let trouble = Quiet::new(Arc::clone(&clock));
-        let work = Work { feed, settings, stopping, trouble, clock, pause: RETRY.0 };
+        let node_clock = SteadyClock::new(Arc::clone(&clock), MAX_CLOCK_SKEW.duration());
+        let work = Work { feed, settings, stopping, trouble, clock, node_clock, pause: RETRY.0, partitions: 0 };
         Self { stop, task: tokio::spawn(work.run()) }
     }
 
@@ -104,6 +110,10 @@ struct Work {
     stopping: watch::Receiver<bool>,
     trouble: Quiet,
     clock: Arc<dyn Clock>,
+    /// What marks are dated by.
+    node_clock: SteadyClock,
+    /// How many partitions the topic has.
+    partitions: u32,
     /// How long to wait when the next attempt fails too.
     pause: Duration,
 }
@@ -168,7 +178,7 @@ impl Work {
     /// Makes the topic ready, and the epoch higher than any that readers may have seen there: the leases of a database that was
     /// restored begin again where they were.
     async fn settle(&mut self, held: &mut Held) -> Result<Publisher, Ended> {
-        topic::ensure(&self.settings, &self.clock).await?;
+        self.partitions = topic::ensure(&self.settings, &self.clock).await?;
         let highest = follow::highest_epoch(&self.settings, &self.clock).await?;
         if highest >= held.lease.epoch {
             *held = self.take(highest).await?;
@@ -186,18 +196,25 @@ impl Work {
     /// Round after round, until told to stop: `Ok` then.
     async fn rounds(&mut self, held: &mut Held, publisher: &Publisher) -> Result<(), Ended> {
         let mut shelf = Shelf::new(&self.clock);
+        let mut marked: Option<Duration> = None;
         loop {
             let last = *self.stopping.borrow();
             self.keep(held).await?;
+            let began = self.node_clock.now();
             let round = shelf.fill(&*self.feed, held.lease.epoch).await?;
             if !round.messages.is_empty() {
                 self.send(held, publisher, round, &mut shelf).await?;
+            }
+            if last || self.until_mark(marked).is_zero() {
+                marked = Some(self.clock.monotonic());
+                self.tell_removed(held, publisher).await?;
+                self.mark(held, publisher, began, &shelf).await?;
             }
             if last {
                 return Ok(());
             }
             if !shelf.has_more() {
-                let wait = held.due(&*self.clock).min(shelf.next_look(&*self.clock));
+                let wait = held.due(&*self.clock).min(shelf.next_look(&*self.clock)).min(self.until_mark(marked));
                 let mut stopping = self.stopping.clone();
                 tokio::select! {
                     () = self.feed.changed() => {}
@@ -206,6 +223,44 @@ impl Work {
                 }
             }
         }
+    }
+
+    /// Tells readers which stores were removed.
+    async fn tell_removed(&self, held: &mut Held, publisher: &Publisher) -> Result<(), Ended> {
+        let removed = self.feed.removed(REMOVED_AT_ONCE).await?;
+        if removed.is_empty() {
+            return Ok(());
+        }
+        let mut sent = Vec::new();
+        for Removed { store, partition } in &removed {
+            if held.is_over(&*self.clock) {
+                return Err(Ended::LeaseLost);
+            }
+            let payload = message::encode_gone(*store, self.node_clock.now(), held.lease.epoch);
+            sent.push(publisher.send(*partition, Some(&message::key(*store)), &payload)?);
+        }
+        self.taken(held, sent).await?;
+        let stores: Vec<_> = removed.iter().map(|removed| removed.store).collect();
+        if self.feed.told_removed(held.lease.epoch, &stores).await? { Ok(()) } else { Err(Ended::LeaseLost) }
+    }
+
+    /// How long until the next mark.
+    fn until_mark(&self, last: Option<Duration>) -> Duration {
+        let since = |last: Duration| self.clock.monotonic().saturating_sub(last);
+        last.map_or(Duration::ZERO, |last| CHANGELOG_MARK_INTERVAL.duration().saturating_sub(since(last)))
+    }
+
+    /// Tells each partition up to when it has everything: the time before the reading of a round that left nothing out there.
+    async fn mark(&self, held: &mut Held, publisher: &Publisher, began: Timestamp, shelf: &Shelf) -> Result<(), Ended> {
+        let payload = message::encode_mark(began, held.lease.epoch);
+        let mut sent = Vec::new();
+        for partition in shelf.whole(self.partitions) {
+            if held.is_over(&*self.clock) {
+                return Err(Ended::LeaseLost);
+            }
+            sent.push(publisher.send(partition, None, &payload)?);
+        }
+        self.taken(held, sent).await
     }
 
     /// Extends the lease when it is time; an error when it is lost.
@@ -231,7 +286,7 @@ impl Work {
             if held.is_over(&*self.clock) {
                 return Err(Ended::LeaseLost);
             }
-            sent.push(publisher.send(message.partition, &message.key, &message.payload)?);
+            sent.push(publisher.send(message.partition, Some(&message.key), &message.payload)?);
         }
         self.taken(held, sent).await?;
         if !self.feed.note(held.lease.epoch, &round.places).await? {

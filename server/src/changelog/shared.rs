@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use dhow_engine::entry::StoreId;
 use tokio::time::Instant;
 
-use super::feed::{Behind, Feed, Lease, Place, partition_of};
+use super::feed::{Behind, Feed, Lease, Place, Removed, partition_of};
 use crate::store::postgres::PostgresStore;
 use crate::store::postgres::leases::LeaseKey;
 use crate::store::postgres::published::PublishedTo;
@@ -106,6 +106,15 @@ impl Feed for Shared {
                 .collect()
         };
         self.database.note_published(self.key(epoch), &places).await
+    }
+
+    async fn removed(&self, limit: usize) -> Result<Vec<Removed>, DatastoreError> {
+        let removed = self.database.removed(limit).await?;
+        Ok(removed.into_iter().map(|(store, partition)| Removed { store, partition }).collect())
+    }
+
+    async fn told_removed(&self, epoch: u64, stores: &[StoreId]) -> Result<bool, DatastoreError> {
+        self.database.forget_removed(self.key(epoch), stores).await
     }
 
     async fn changed(&self) {

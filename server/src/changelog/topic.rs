@@ -16,18 +16,25 @@ use crate::clock::Clock;
 /// How long a broker may take to answer about a topic.
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Makes the topic, unless it is there, and says in the log where one that is there falls short of the settings.
+/// Makes the topic, unless it is there, and says in the log where one that is there falls short of the settings. Gives the number of its
+/// partitions.
 ///
 /// # Errors
 /// When no broker answers, or the topic cannot be made, or has fewer partitions than stores are spread over.
-pub(super) async fn ensure(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<(), ChangelogError> {
+pub(super) async fn ensure(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<u32, ChangelogError> {
     let (asker, topic) = (asker(settings, clock)?, settings.topic.clone());
     // Asking blocks its thread until a broker answers.
     let found = tokio::task::spawn_blocking(move || count(&asker, &topic)).await.map_err(|_| ChangelogError::Stopping)?;
     let client = AdminClient::from_config_and_context(&settings.admin(), Reporter::new(clock)).map_err(ChangelogError::client)?;
     match found {
-        Ok(found) => hold_against(settings, &client, found).await,
-        Err(ChangelogError::NoTopic { .. }) => make(settings, &client).await,
+        Ok(found) => {
+            hold_against(settings, &client, found).await?;
+            Ok(u32::try_from(found).unwrap_or(u32::MAX))
+        }
+        Err(ChangelogError::NoTopic { .. }) => {
+            make(settings, &client).await?;
+            Ok(settings.partitions)
+        }
         Err(error) => Err(error),
     }
 }

@@ -113,7 +113,8 @@ async fn tail(arguments: TailArguments, output: &Output) -> Result<ExitCode, Fai
                     seen += 1;
                 }
             }
-            Followed::Unreadable { at, error } => {
+            Followed::Mark { .. } | Followed::Gone { .. } | Followed::CaughtUp => in_trouble = false,
+            Followed::Unreadable { at, error, .. } => {
                 let why = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
                 remark(output, at, &format!("[{}]: {error}{why}", error.code()));
             }

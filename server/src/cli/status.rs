@@ -18,8 +18,8 @@ use super::snapshot::print::file_json;
 /// Show how servers are: version, stores in memory, how far behind they are, snapshots.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-JSON, one object for each server: {\"endpoint\", \"node_id\", \"version\", \"uptime_ms\", \"stores_known\", \"snapshot_folder\", \"clock_skew_ms\", \"stores\": [{\"id\", \"name\", \
-\"applied_revision\", \"tuple_count\", \"head_revision\", \"lag_revisions\", \"lag_ms\", \"staleness_ms\", \"set_aside\", \"divergence\", \"scrubbed_at\", \"newest_snapshot\"}]}; null is what \
+JSON, one object for each server: {\"endpoint\", \"node_id\", \"version\", \"role\", \"uptime_ms\", \"stores_known\", \"snapshot_folder\", \"clock_skew_ms\", \"stores\": [{\"id\", \"name\", \
+\"applied_revision\", \"tuple_count\", \"head_revision\", \"lag_revisions\", \"lag_ms\", \"staleness_ms\", \"degraded\", \"set_aside\", \"divergence\", \"scrubbed_at\", \"newest_snapshot\"}]}; null is what \
 is not known. A server that does not answer is {\"endpoint\", \"error\": {\"code\", \"message\", \"help\"}}.
 
 Exit code: 0 every server answered, 2 one did not.")]
@@ -92,8 +92,11 @@ fn print(endpoint: &str, status: &v1::StatusResponse, output: &Output) -> Result
     let strong = output.styles().strong;
     let (version, node, known) = (&status.version, &status.node_id, status.stores_known);
     let up = status.uptime.as_ref().map(span).unwrap_or_default();
-    let line =
-        format!("{strong}{endpoint}{strong:#}  dhow {version}, up {up}, node {node}, {} of {known} stores in memory", status.stores.len());
+    let role = &status.role;
+    let line = format!(
+        "{strong}{endpoint}{strong:#}  dhow {version}, {role}, up {up}, node {node}, {} of {known} stores in memory",
+        status.stores.len()
+    );
     output.line(&line)?;
     if let Some(skew) = &status.clock_skew {
         let (error, which) = (output.styles().error, if milliseconds(skew) > 0 { "ahead of" } else { "behind" });
@@ -136,7 +139,7 @@ fn row(store: &v1::StoreStatus) -> Vec<String> {
         store.applied_revision.to_string(),
         number(store.head_revision),
         behind,
-        store.staleness.as_ref().map_or_else(|| "?".to_owned(), span),
+        store.staleness.as_ref().map_or_else(|| "?".to_owned(), span) + if store.degraded { " (degraded)" } else { "" },
         store.tuple_count.to_string(),
         snapshot,
     ]
@@ -153,6 +156,7 @@ fn status_json(endpoint: &str, status: &v1::StatusResponse) -> Value {
             "lag_revisions": store.lag_revisions,
             "lag_ms": store.lag.as_ref().map(milliseconds),
             "staleness_ms": store.staleness.as_ref().map(milliseconds),
+            "degraded": store.degraded,
             "set_aside": (!store.set_aside.is_empty()).then_some(&store.set_aside),
             "divergence": store.divergence,
             "scrubbed_at": store.scrubbed_at.as_ref().map(|time| super::wire::time_text(time)),
@@ -163,6 +167,7 @@ fn status_json(endpoint: &str, status: &v1::StatusResponse) -> Value {
         "endpoint": endpoint,
         "node_id": status.node_id,
         "version": status.version,
+        "role": status.role,
         "uptime_ms": status.uptime.as_ref().map(milliseconds),
         "stores_known": status.stores_known,
         "snapshot_folder": (!status.snapshot_folder.is_empty()).then_some(&status.snapshot_folder),

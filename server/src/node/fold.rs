@@ -24,6 +24,7 @@ use dhow_engine::state::{FoldError, State};
 use dhow_engine::time::Timestamp;
 use tokio::sync::{Mutex, watch as signal};
 
+use crate::carried::Carried;
 use crate::clock::{Reading, SteadyClock, microseconds};
 use crate::config::OnDivergence;
 use crate::snapshots::Snapshots;
@@ -46,7 +47,7 @@ pub(super) struct Fold {
     /// Guards what readers see. Held for moments only: nothing is folded or awaited under it.
     seen: RwLock<Seen>,
     /// Guards whose turn it is to fold; holds whether what is folded was loaded anew.
-    turn: Mutex<Loaded>,
+    pub(super) turn: Mutex<Loaded>,
     /// Changes only under the lock of `seen`, so that who holds that finds both at the same place.
     progress: signal::Sender<Progress>,
     /// Guards the readers that wait for a revision; held for moments only.
@@ -78,6 +79,8 @@ struct Seen {
     tail: Tail,
     /// When the head was last observed to be no newer than what is folded, on the monotonic clock.
     observed: Duration,
+    /// Up to which revision the database is known to have what is folded; the changelog may have carried more.
+    confirmed: u64,
     set_aside: Option<SetAside>,
 }
 
@@ -93,7 +96,7 @@ struct SetAside {
 
 /// How what is folded came about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Loaded {
+pub(super) enum Loaded {
     /// Entries were folded since it was last loaded, or it never was but at the beginning.
     Before,
     /// It was loaded anew, and no entry folded since.
@@ -111,6 +114,8 @@ enum Cause {
     Fold,
     /// Memory is not what was folded, or cannot be read.
     Memory,
+    /// What was carried begins behind what is folded: nothing is wrong with that, and a newer snapshot leads on.
+    Gap,
 }
 
 /// How far a fold is.
@@ -152,10 +157,11 @@ impl Fold {
         snapshots: Option<&Arc<Snapshots>>,
         policy: OnDivergence,
     ) -> Result<Self, DatastoreError> {
-        let observed = clock.monotonic();
-        let booted = match snapshots {
-            Some(snapshots) => boot::history(snapshots, &*datastore, store, window).await,
-            None => None,
+        let observed = clock.monotonic().saturating_sub(age(&*datastore));
+        let booted = match (datastore.carried(), snapshots) {
+            (Some(carried), _) => Some(boot::carried(carried, store, window).await?),
+            (None, Some(snapshots)) => boot::history(snapshots, &*datastore, store, window).await,
+            (None, None) => None,
         };
         let history = match booted {
             Some(history) => history,
@@ -167,7 +173,7 @@ impl Fold {
             datastore,
             clock,
             offset_us: AtomicI64::new(0),
-            seen: RwLock::new(Seen { history, tail: Tail::default(), observed, set_aside: None }),
+            seen: RwLock::new(Seen { history, tail: Tail::default(), observed, confirmed: revision, set_aside: None }),
             turn: Mutex::new(Loaded::Before),
             progress: signal::Sender::new(Progress { revision, replaced: 0, gone: false }),
             waiting: PlainMutex::default(),
@@ -180,6 +186,10 @@ impl Fold {
 
     pub(super) const fn store(&self) -> StoreId {
         self.store
+    }
+
+    pub(super) fn datastore(&self) -> &dyn Datastore {
+        &*self.datastore
     }
 
     pub(super) fn progress(&self) -> Progress {
@@ -201,11 +211,17 @@ impl Fold {
         Some((KnownHead { store: self.store, revision: position.revision, chain: position.chain }, self.progress()))
     }
 
-    /// Takes note that the head was seen where the fold was `before`, by a look that began at `began`.
-    pub(super) fn was_up_to_date(&self, began: Duration, before: Progress) {
+    /// Where the fold is, once more and by itself.
+    pub(super) fn seen_place(&self) -> Option<KnownHead> {
+        self.place().map(|(place, _)| place)
+    }
+
+    /// Takes note that the head was seen at the revision where the fold was `before`, by a look that began at `began`.
+    pub(super) fn was_up_to_date(&self, began: Duration, revision: u64, before: Progress) {
         let mut seen = self.seen_mut();
         if self.progress().replaced == before.replaced {
             seen.observed = seen.observed.max(began);
+            seen.confirmed = seen.confirmed.max(revision);
             drop(seen);
             self.was_seen();
         }
@@ -263,6 +279,18 @@ impl Fold {
         Ok(self.taken(&seen, seen.history.head().clone()))
     }
 
+    /// The newest state that the database is known to have: what the changelog carried since may be of a history that was lost.
+    ///
+    /// # Errors
+    /// When the store was set aside.
+    pub(super) fn newest_confirmed(&self) -> Result<Taken, DatastoreError> {
+        let seen = self.seen()?;
+        let head = seen.history.head();
+        // The window ends at the newest revision; one that has left it is that old that nothing was confirmed for long.
+        let state = if seen.confirmed < head.revision() { seen.history.at(seen.confirmed).ok() } else { None };
+        Ok(self.taken(&seen, state.unwrap_or_else(|| head.clone())))
+    }
+
     /// The state at a revision of the hot window.
     ///
     /// # Errors
@@ -306,14 +334,18 @@ impl Fold {
         if folded {
             self.was_seen();
         } else {
-            let fold = Arc::clone(self);
+            let (fold, head) = (Arc::clone(self), head.clone());
             let catching_up = tokio::spawn(async move { fold.catch_up(&head, before).await });
             // The task is never aborted; that it panicked is a mistake that the log has told of.
             catching_up.await.unwrap_or(Err(DatastoreError::Closed))?;
         }
         drop(self.seen()?);
+        let is_there = self.chain_at(head.revision) == Some(head.chain);
         let mut seen = self.seen_mut();
         seen.observed = seen.observed.max(began);
+        if is_there {
+            seen.confirmed = seen.confirmed.max(head.revision);
+        }
         Ok(())
     }
 
@@ -327,7 +359,7 @@ impl Fold {
             // It may have been read long ago, of a history that was replaced in the meantime, perhaps before the fold came to where they
             // part: nothing is judged by it.
             let before = self.progress();
-            read_since = self.datastore.head(self.store).await?;
+            read_since = self.datastore.known_head(self.store).await?;
             (&read_since, before)
         };
         if self.contradicts(head, before) {
@@ -355,20 +387,28 @@ impl Fold {
             let records = self.datastore.log(self.store, after, LOG_PAGE).await?;
             if records.is_empty() {
                 let problem = format!("the log has no entry behind revision {after}, its head is at {revision}");
-                return self.heal(turn, Cause::Head, &problem).await;
+                let cause = if self.datastore.carried().is_some() { Cause::Gap } else { Cause::Head };
+                return self.heal(turn, cause, &problem).await;
             }
             for record in &records {
                 if let Err(error) = self.fold(record).await {
                     return self.heal(turn, self.cause(record), &told(&error)).await;
                 }
                 *turn = Loaded::Before;
+                self.is_confirmed(record.entry.revision);
             }
         }
         Ok(())
     }
 
+    /// Takes note that the database has what is folded up to a revision.
+    fn is_confirmed(&self, revision: u64) {
+        let mut seen = self.seen_mut();
+        seen.confirmed = seen.confirmed.max(revision);
+    }
+
     /// Folds the next entry.
-    async fn fold(&self, record: &LogRecord) -> Result<(), FoldError> {
+    pub(super) async fn fold(&self, record: &LogRecord) -> Result<(), FoldError> {
         let head = self.seen.read().unwrap_or_else(PoisonError::into_inner).history.head().clone();
         let next = match &record.entry.body {
             Body::Changes(_) => head.apply(&record.entry)?,
@@ -406,9 +446,12 @@ impl Fold {
 
     /// Loads the store anew because what the database has does not continue what is folded; once, until an entry folds again.
     async fn heal(&self, turn: &mut Loaded, cause: Cause, problem: &str) -> Result<(), DatastoreError> {
+        if let Some(carried) = self.datastore.carried() {
+            return self.boot_again(carried, cause, problem).await;
+        }
         tracing::error!(store = %self.store, "the store's fold diverged from the database: {problem}");
         let again = match (*turn, cause) {
-            (Loaded::Before, _) | (Loaded::AnewAndSeen, Cause::Head) => false,
+            (Loaded::Before, _) | (Loaded::AnewAndSeen, Cause::Head | Cause::Gap) => false,
             (Loaded::Anew, _) | (Loaded::AnewAndSeen, Cause::Fold | Cause::Memory) => true,
         };
         if again {
@@ -424,11 +467,34 @@ impl Fold {
             Err(DatastoreError::SetAside { problem, .. }) => return Err(self.set_aside(cause, problem)),
             Err(error) => return Err(error),
         };
-        let revision = history.head().revision();
         load::report_lost(&*self.datastore, self.store, &tail, folded, &history).await;
         *turn = Loaded::Anew;
+        self.replace(history, observed);
+        Ok(())
+    }
+
+    /// Loads the store anew where there is no database: what is folded stays until there is something to take its place.
+    async fn boot_again(&self, carried: &Carried, cause: Cause, problem: &str) -> Result<(), DatastoreError> {
+        let (tail, folded) = {
+            let seen = self.seen.read().unwrap_or_else(PoisonError::into_inner);
+            (seen.tail.all(), seen.history.head().revision())
+        };
+        let observed = self.clock.monotonic().saturating_sub(carried.age());
+        tracing::warn!(store = %self.store, "the store does not go on from what is folded, and is booted again: {problem}");
+        let history = boot::carried(carried, self.store, self.window()).await?;
+        match cause {
+            Cause::Gap => {}
+            Cause::Head | Cause::Fold | Cause::Memory => load::report_lost(carried, self.store, &tail, folded, &history).await,
+        }
+        self.replace(history, observed);
+        Ok(())
+    }
+
+    /// Puts another history in place, which was the newest at `observed`.
+    fn replace(&self, history: History, observed: Duration) {
+        let revision = history.head().revision();
         let mut seen = self.seen_mut();
-        *seen = Seen { history, tail: Tail::default(), observed, set_aside: None };
+        *seen = Seen { history, tail: Tail::default(), observed, confirmed: revision, set_aside: None };
         // Not before, or somebody could take the old memory for mended.
         self.is_wrong.store(false, Ordering::SeqCst);
         self.progress.send_modify(|progress| {
@@ -437,7 +503,6 @@ impl Fold {
         });
         drop(seen);
         self.wake_waiting();
-        Ok(())
     }
 
     /// Refuses every request from now on, but for reads of what was folded last, where policy wants them and that is known to be right.
@@ -445,7 +510,7 @@ impl Fold {
         let error = DatastoreError::SetAside { store: self.store, problem };
         let is_right = match cause {
             // Of another history, perhaps, but what was folded of its own is whole.
-            Cause::Head | Cause::Fold => true,
+            Cause::Head | Cause::Fold | Cause::Gap => true,
             Cause::Memory => false,
         };
         let mut seen = self.seen_mut();
@@ -489,6 +554,11 @@ impl Fold {
     }
 }
 
+/// How old what a datastore says is.
+fn age(datastore: &dyn Datastore) -> Duration {
+    datastore.carried().map_or(Duration::ZERO, Carried::age)
+}
+
 /// An error with its causes.
 pub(super) fn told(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -510,13 +580,19 @@ impl Follower for Fold {
     async fn follow(&self, revision: u64, record: Option<&LogRecord>) -> Result<(), DatastoreError> {
         let mut turn = self.turn.lock().await;
         drop(self.seen()?);
-        if let Some(record) = record
-            && record.entry.revision == self.progress().revision + 1
-        {
-            match self.fold(record).await {
-                Ok(()) => *turn = Loaded::Before,
-                Err(error) => return self.heal(&mut turn, self.cause(record), &told(&error)).await,
+        if let Some(record) = record {
+            let committed = record.entry.revision;
+            if committed == self.progress().revision + 1 {
+                match self.fold(record).await {
+                    Ok(()) => *turn = Loaded::Before,
+                    Err(error) => return self.heal(&mut turn, self.cause(record), &told(&error)).await,
+                }
+            } else if self.chain_at(committed).is_some_and(|chain| chain != record.chain) {
+                // What is folded there is of a history that was lost, and this write is not in it.
+                let problem = format!("revision {committed} was committed, and another one is folded");
+                return self.heal(&mut turn, Cause::Head, &problem).await;
             }
+            self.is_confirmed(committed.min(self.progress().revision));
         }
         self.fold_up_to(&mut turn, revision).await
     }

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 
 use super::Node;
 use super::fold::{Fold, Progress};
-use crate::limits::{FOLLOW_INTERVAL_MAX, FOLLOW_PATIENCE};
+use crate::limits::{FOLLOW_INTERVAL_MAX, FOLLOW_PATIENCE, RELOAD_PAUSE};
 use crate::store::{DatastoreError, Head};
 
 /// Looks take at most one part in so many of the time.
@@ -139,11 +139,12 @@ impl Node {
             self.clock.follow(time, began);
         }
         self.has_answered(found.writable);
+        let began = began.saturating_sub(found.age);
         let mut catching_up = Vec::new();
         let mut moved = found.moved.into_iter().peekable();
         for (fold, known, before) in following {
             match moved.next_if(|(store, _)| *store == known.store) {
-                None => fold.was_up_to_date(began, before),
+                None => fold.was_up_to_date(began, known.revision, before),
                 Some((store, None)) => {
                     tracing::warn!(%store, revision = known.revision, "the database has this store no more");
                     self.forget_gone(store, &DatastoreError::NoStore { store });
@@ -205,7 +206,8 @@ impl Fold {
         Some(tokio::spawn(async move {
             if let Err(error) = self.observe(head, began, before).await {
                 tracing::warn!(store = %self.store(), "the store does not follow its log: {}", super::fold::told(&error));
-                tokio::time::sleep(AFTER_FAILURE).await;
+                let carried = self.datastore().carried().is_some();
+                tokio::time::sleep(if carried { RELOAD_PAUSE.duration() } else { AFTER_FAILURE }).await;
             }
             drop(turn);
         }))

@@ -11,7 +11,7 @@ use super::hosted::Hosted;
 use super::token::{ChainPrefix, Token};
 use super::{Bounds, Consistency, Node, ReadError, ReadPoint};
 use crate::config::ForeignTokens;
-use crate::limits::{FOLLOW_PATIENCE, READS_WAITING};
+use crate::limits::{DEADLINE_MAX, FOLLOW_PATIENCE, READS_WAITING};
 use crate::store::DatastoreError;
 
 /// What a token that is not of the store's history gets said.
@@ -50,8 +50,11 @@ impl Node {
         let read = match allowed {
             None => read.await,
             Some(waited) => tokio::time::timeout(waited, read).await.unwrap_or_else(|_| {
-                let loaded = loaded.load(Ordering::SeqCst);
-                Err(if loaded { ReadError::Unanswered { waited } } else { ReadError::Loading { waited } })
+                Err(match (loaded.load(Ordering::SeqCst), self.datastore.carried()) {
+                    (true, Some(_)) => DatastoreError::NoDatabase.into(),
+                    (true, None) => ReadError::Unanswered { waited },
+                    (false, _) => ReadError::Loading { waited },
+                })
             }),
         };
         if let Err(ReadError::Datastore(error)) = &read {
@@ -131,9 +134,17 @@ impl Node {
         Ok(hosted.observe(&self.datastore).await?)
     }
 
+    /// As [`Node::ask`]; without a database nobody can be asked, and the changelog is given time.
+    async fn ask_or_wait(&self, hosted: &Hosted) -> Result<(), ReadError> {
+        if self.datastore.carried().is_some() {
+            tokio::time::sleep(DEADLINE_MAX.duration()).await;
+        }
+        self.ask(hosted).await
+    }
+
     async fn read_fully(&self, hosted: &Hosted) -> Result<ReadPoint, ReadError> {
         self.ask(hosted).await?;
-        Ok(self.point(hosted, hosted.fold().newest()?, None))
+        Ok(self.point(hosted, hosted.fold().newest_confirmed()?, None))
     }
 
     async fn read_at_least(&self, hosted: &Hosted, token: Token) -> Result<ReadPoint, ReadError> {
@@ -150,7 +161,7 @@ impl Node {
                 let (store, revision) = (hosted.fold().store(), token.revision);
                 tracing::warn!(%store, revision, "a token of another history was answered fully consistent");
                 // The head was read to find that out, after the request arrived.
-                Ok(self.point(hosted, hosted.fold().newest()?, Some(FOREIGN_NOTE.to_owned())))
+                Ok(self.point(hosted, hosted.fold().newest_confirmed()?, Some(FOREIGN_NOTE.to_owned())))
             }
         }
     }
@@ -222,7 +233,7 @@ impl Node {
         tokio::select! {
             biased;
             () = place.reached() => {}
-            asked = self.ask(hosted) => asked?,
+            asked = self.ask_or_wait(hosted) => asked?,
         }
         let head = fold.progress().revision;
         if revision > head { Err(ReadError::TooNew { revision, head }) } else { Ok(()) }

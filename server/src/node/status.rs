@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::Node;
 use super::scrub::LastScrub;
 use crate::limits::{STATUS_HEADS, STATUS_STORES};
+use crate::role::Role;
 use crate::store::{Head, StoreInfo};
 
 /// See the module.
@@ -16,6 +17,8 @@ use crate::store::{Head, StoreInfo};
 pub(crate) struct NodeStatus {
     /// Names this run of the server.
     pub(crate) id: Uuid,
+    /// What it is there for.
+    pub(crate) role: Role,
     /// How long it has run.
     pub(crate) uptime: Duration,
     /// How far this machine's clock is ahead of the database's, in microseconds, if that is further than the skew allows.
@@ -39,6 +42,8 @@ pub(crate) struct StoreStatus {
     pub(crate) lag: Option<Lag>,
     /// How long ago nothing newer was known to exist; `None`: the store is not in memory.
     pub(crate) staleness: Option<Duration>,
+    /// Whether that is longer than it should be.
+    pub(crate) degraded: bool,
     /// Why it was set aside.
     pub(crate) set_aside: Option<String>,
     /// The last pass that looked for divergence; `None`: there was none yet.
@@ -59,7 +64,7 @@ pub(crate) struct Lag {
 impl StoreStatus {
     /// Of a store that is not in memory.
     fn away(info: StoreInfo, set_aside: Option<String>, scrub: Option<LastScrub>) -> Self {
-        Self { info, applied: 0, tuples: 0, lag: None, staleness: None, set_aside, scrub }
+        Self { info, applied: 0, tuples: 0, lag: None, staleness: None, degraded: false, set_aside, scrub }
     }
 }
 
@@ -73,6 +78,7 @@ impl Node {
         let heads = self.heads(&infos).await;
         NodeStatus {
             id: self.id,
+            role: if self.datastore.assert_takes_writes().is_ok() { Role::All } else { Role::Evaluator },
             uptime: self.clock.monotonic().saturating_sub(self.started),
             clock_skew_us: self.clock.skew_us(),
             stores_known: self.stores(usize::MAX, &wanted).len(),
@@ -88,7 +94,7 @@ impl Node {
         let reading = async {
             for info in infos {
                 // What cannot be read is not known; the other calls say why.
-                if let Ok(head) = self.datastore.head(info.id).await {
+                if let Ok(head) = self.datastore.known_head(info.id).await {
                     heads.insert(info.id, head);
                 }
             }
@@ -131,6 +137,7 @@ impl Node {
             applied: at.revision,
             tuples: state.len() as u64,
             lag,
+            degraded: !sole && observed.is_some_and(|observed| observed > self.bounds.max_staleness),
             staleness: if sole { observed.map(|_| Duration::ZERO) } else { observed },
             set_aside: fold.expect_in_order().err().map(|error| error.to_string()),
             scrub,

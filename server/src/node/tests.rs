@@ -1,5 +1,7 @@
 //! The node on a real database: freshness, tokens, forks, faults, watchers, shutting down.
 
+mod carrying;
+mod evaluating;
 mod faults;
 mod faulty;
 mod following;

@@ -44,6 +44,7 @@ impl Node {
     /// # Errors
     /// When it is refused, or its outcome is not known.
     pub(crate) async fn write(&self, store: StoreId, command: WriteCommand, allowed: Option<Duration>) -> Result<WriteOutcome, WriteError> {
+        self.datastore.assert_takes_writes().map_err(WriteError::Datastore)?;
         command.check()?;
         let request_id = command.request_id.clone();
         self.assert_contact().map_err(WriteError::Datastore)?;
@@ -82,6 +83,7 @@ impl Node {
         command: SchemaCommand,
         allowed: Option<Duration>,
     ) -> Result<SchemaOutcome, SchemaWriteError> {
+        self.datastore.assert_takes_writes()?;
         self.assert_contact()?;
         let late = || match self.assert_contact() {
             Ok(()) => SchemaWriteError::Deadline,

@@ -10,6 +10,7 @@ use crate::api::door::Access;
 use crate::changelog::Settings;
 use crate::config::{self, LogFormat, OnDivergence, ScrubEvery, TlsFiles};
 use crate::limits::Limits;
+use crate::role::Role;
 use crate::snapshots::{Retention, SnapshotOptions, Span, Verification};
 use crate::store::postgres::DatabaseUrl;
 
@@ -28,6 +29,9 @@ pub(crate) struct ServeArguments {
     /// Keep the data in this Postgres database, which several servers may share: postgres://USER:PASSWORD@HOST:PORT/DATABASE.
     #[arg(long, env = "DHOW_DATABASE", hide_env_values = true, value_name = "URL", conflicts_with_all = ["data", "ephemeral"])]
     pub(crate) database: Option<String>,
+    /// What the server is there for: `evaluator` reads only, from a database, or from --kafka and --snapshots alone [default: all].
+    #[arg(long, env = "DHOW_ROLE", value_name = "ROLE", conflicts_with = "ephemeral")]
+    pub(crate) role: Option<Role>,
     /// Bring the Postgres database's tables to this build's form first (`dhow migrate up` does it by hand).
     #[arg(long, env = "DHOW_AUTO_MIGRATE")]
     pub(crate) auto_migrate: bool,
@@ -119,7 +123,12 @@ impl ServeArguments {
         // Whichever the command line names wins over both of the file.
         let named = self.database.map(DatabaseUrl::from).map(postgres).or(self.data.map(Data::File));
         let in_file = file.database.map(postgres).or(file.data.map(Data::File));
-        let data = if self.ephemeral { Data::Memory } else { named.or(in_file).unwrap_or_else(|| Data::File(PathBuf::from(DEFAULT_DATA))) };
+        let role = self.role.or(file.role.filter(|_| !self.ephemeral)).unwrap_or_default();
+        let data = match (role, named.or(in_file)) {
+            (Role::All, _) if self.ephemeral => Data::Memory,
+            (Role::All, named) => named.unwrap_or_else(|| Data::File(PathBuf::from(DEFAULT_DATA))),
+            (Role::Evaluator, named) => named.unwrap_or(Data::Carried),
+        };
         let settings = file.snapshots;
         let every = self.snapshot_every.or(settings.every);
         let snapshots = match self.snapshots.or(settings.folder.filter(|_| !self.ephemeral)) {
@@ -136,12 +145,19 @@ impl ServeArguments {
             }),
         };
         let divergence = file.limits.divergence.with(self.scrub_every, self.on_divergence);
+        match (role, &data) {
+            (Role::Evaluator, Data::File(_) | Data::Memory) => return Err(OptionsError::EvaluatorOfFile),
+            (Role::Evaluator, Data::Postgres { auto_migrate: true, .. }) => return Err(OptionsError::EvaluatorMigrates),
+            (Role::Evaluator, Data::Carried) if changelog.is_none() || snapshots.is_none() => return Err(OptionsError::EvaluatorOfNothing),
+            (Role::Evaluator, Data::Carried | Data::Postgres { .. }) | (Role::All, _) => {}
+        }
         let log = LogOptions {
             filter: self.log.or(file.log.level).unwrap_or_else(|| "info".to_owned()),
             format: self.log_format.or(file.log.format).unwrap_or(LogFormat::Text),
         };
         let options = ServeOptions {
             address,
+            role,
             data,
             tls,
             access,

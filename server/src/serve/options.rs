@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::api::door::Access;
 use crate::config::{self, ForeignTokens, Memory, TlsFiles};
 use crate::limits::Limits;
+use crate::role::Role;
 use crate::snapshots::SnapshotOptions;
 use crate::store::postgres::DatabaseUrl;
 
@@ -14,6 +15,8 @@ use crate::store::postgres::DatabaseUrl;
 pub(crate) struct ServeOptions {
     /// Where to listen; port 0 takes a free one.
     pub(crate) address: SocketAddr,
+    /// What the server is there for.
+    pub(crate) role: Role,
     /// Where the data is.
     pub(crate) data: Data,
     /// TLS, if the connection is to be encrypted.
@@ -48,6 +51,8 @@ pub(crate) enum Data {
     },
     /// In memory; gone with the process.
     Memory,
+    /// Elsewhere: what the changelog carries and a folder of snapshots has is read.
+    Carried,
 }
 
 /// A server that would be open to people who were not meant.
@@ -109,6 +114,15 @@ pub(crate) enum OptionsError {
     /// A schedule without a place.
     #[error("`snapshot_every` says when snapshots are made, and nothing says where; name a folder with --snapshots or `snapshots`")]
     NoSnapshotFolder,
+    /// An evaluator of a database that is one process's own.
+    #[error("an evaluator reads a database that others write, and an SQLite file has one server; name a Postgres database with --database")]
+    EvaluatorOfFile,
+    /// An evaluator that would write.
+    #[error("an evaluator never writes to a database, so it does not migrate one; leave out --auto-migrate, or run `dhow migrate up`")]
+    EvaluatorMigrates,
+    /// An evaluator without a source.
+    #[error("an evaluator needs something to read: --database, or both --kafka and --snapshots")]
+    EvaluatorOfNothing,
     /// The built-in address does not parse: a mistake of the build.
     #[error("the default address cannot be read; name one with --listen")]
     Address,
@@ -121,6 +135,9 @@ impl OptionsError {
             Self::File(error) => error.code(),
             Self::Refused(refusal) => refusal.code(),
             Self::NoSnapshotFolder => "DH-K007",
+            Self::EvaluatorOfFile => "DH-K050",
+            Self::EvaluatorMigrates => "DH-K051",
+            Self::EvaluatorOfNothing => "DH-K052",
             Self::Address => "address",
         }
     }

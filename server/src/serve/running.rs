@@ -20,15 +20,19 @@ use super::seed::{self, SeedError};
 use crate::api::Api;
 use crate::api::door::{Access, Door};
 use crate::api::test_stores::TestStores;
+use crate::carried::Carried;
 use crate::changelog::local::Local;
 use crate::changelog::relay::Relay;
 use crate::changelog::shared::Shared;
 use crate::changelog::{ChangelogError, Settings};
 use crate::clock::{Clock, SteadyClock, SystemClock};
 use crate::limits::{self, Limits};
+use crate::node::carrier::Source;
 use crate::node::{Contact, Node};
+use crate::role::Role;
 use crate::snapshots::{Snapshots, SnapshotsError};
 use crate::store::postgres::{self, PostgresStore, migrate};
+use crate::store::read_only::ReadOnly;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Datastore, DatastoreError};
 use crate::tls::{self, TlsError};
@@ -143,20 +147,33 @@ pub(super) async fn run_with(options: ServeOptions, changelog: Option<Settings>)
     let listener = TcpListener::bind(options.address).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let steady = SteadyClock::new(Arc::clone(&clock), options.limits.max_clock_skew);
+    let snapshots = options.snapshots.clone().map(Snapshots::open).transpose()?;
+    let mut carried = None;
     let (datastore, relay) = match &options.data {
-        Data::File(path) => published(SqliteStore::open(path).await?, Some(places_file(path)), changelog, &clock).await?,
+        Data::Carried => {
+            let snapshots = Arc::clone(snapshots.as_ref().ok_or(SnapshotsError::NoFolder)?);
+            let datastore = Carried::new(snapshots, steady.clone(), options.limits.carried_bytes);
+            carried = Some(Arc::clone(&datastore));
+            let datastore: Arc<dyn Datastore> = datastore;
+            (datastore, None)
+        }
+        Data::Postgres { url, .. } if options.role == Role::Evaluator => {
+            let datastore: Arc<dyn Datastore> = Arc::new(ReadOnly(Arc::new(PostgresStore::open(url).await?)));
+            (datastore, None)
+        }
+        Data::File(path) => published(SqliteStore::open(path).await?, Some(places_file(path)), changelog.clone(), &clock).await?,
         Data::Postgres { url, auto_migrate } => {
             if *auto_migrate {
                 for migration in migrate::up(url).await? {
                     tracing::info!(version = migration.version, "the database was migrated: {}", migration.description);
                 }
             }
-            shared(PostgresStore::open(url).await?, changelog, &clock)?
+            shared(PostgresStore::open(url).await?, changelog.clone(), &clock)?
         }
-        Data::Memory => published(SqliteStore::in_memory().await?, None, changelog, &clock).await?,
+        Data::Memory => published(SqliteStore::in_memory().await?, None, changelog.clone(), &clock).await?,
     };
-    let steady = SteadyClock::new(Arc::clone(&clock), options.limits.max_clock_skew);
-    let snapshots = options.snapshots.clone().map(Snapshots::open).transpose()?;
+    let follows = !datastore.is_sole_writer();
     let node = Node::open(datastore, steady, &options.limits, options.foreign_tokens, snapshots, options.memory.clone()).await?;
     node.snapshot_on_schedule();
     node.scrub_on_schedule();
@@ -169,11 +186,17 @@ pub(super) async fn run_with(options: ServeOptions, changelog: Option<Settings>)
     let mut routes = api.routes();
     routes = routes.add_service(health_service);
     routes = add_reflection(routes)?;
+    let status = if carried.is_some() { ServingStatus::NotServing } else { ServingStatus::Serving };
     for name in served(ephemeral) {
-        health.set_service_status(name, ServingStatus::Serving).await;
+        health.set_service_status(name, status).await;
     }
-    let telling = tokio::spawn(tell_writes(health.clone(), node.contact(), stopping.clone()));
+    let caught_up = carried.as_ref().map(|carried| carried.caught_up());
+    let telling = tokio::spawn(tell(health.clone(), node.contact(), caught_up, stopping.clone()));
     node.start();
+    if let Some(settings) = changelog.filter(|_| follows) {
+        settings.check()?;
+        node.carry(Source { settings, carried, clock: Arc::clone(&clock) });
+    }
 
     let door = Door::new(Arc::new(options.access), clock);
     let mut server = Server::builder()
@@ -195,7 +218,29 @@ pub(super) async fn run_with(options: ServeOptions, changelog: Option<Settings>)
     Ok(RunningServer { address, greeting, stop, limits: options.limits, health, node, task, telling, relay })
 }
 
-/// Tells whether the server can write, as that changes, until it stops. Whether it answers does not hang on the database.
+/// Tells whether the server is ready, where it has to read the changelog first, and whether it can write, as that changes, until it stops.
+/// Whether it answers does not hang on the database.
+async fn tell(
+    health: HealthReporter,
+    contact: watch::Receiver<Contact>,
+    caught_up: Option<watch::Receiver<bool>>,
+    mut stopping: watch::Receiver<bool>,
+) {
+    if let Some(mut caught_up) = caught_up {
+        tokio::select! {
+            biased;
+            // An error of either means that the server ends.
+            _ = stopping.wait_for(|stop| *stop) => return,
+            caught_up = caught_up.wait_for(|caught_up| *caught_up) => if caught_up.is_err() { return },
+        }
+        for name in served(false).into_iter().filter(|name| *name != WRITE_HEALTH) {
+            health.set_service_status(name, ServingStatus::Serving).await;
+        }
+    }
+    tell_writes(health, contact, stopping).await;
+}
+
+/// Tells whether the server can write.
 async fn tell_writes(health: HealthReporter, mut contact: watch::Receiver<Contact>, mut stopping: watch::Receiver<bool>) {
     loop {
         let can_write = contact.borrow_and_update().takes_writes();
@@ -285,6 +330,11 @@ fn greeting(options: &ServeOptions, address: SocketAddr) -> Result<String, Datas
         Data::File(path) => format!("data in {}", path.display()),
         Data::Postgres { url, .. } => format!("data in Postgres at {}", postgres::told(url)?),
         Data::Memory => "everything in memory".to_owned(),
+        Data::Carried => "data from the changelog and snapshots".to_owned(),
+    };
+    let role = match options.role {
+        Role::All => "",
+        Role::Evaluator => "as an evaluator ",
     };
     let access = match &options.access {
         Access::Open => "no keys: whoever reaches it may do everything",
@@ -292,7 +342,7 @@ fn greeting(options: &ServeOptions, address: SocketAddr) -> Result<String, Datas
         Access::Ephemeral => "test mode: a fresh store for each bearer token",
     };
     let encryption = if options.tls.is_some() { "TLS" } else { "no TLS" };
-    Ok(format!("dhow {} listens on {address} ({encryption}; {access}), {data}", env!("CARGO_PKG_VERSION")))
+    Ok(format!("dhow {} listens {role}on {address} ({encryption}; {access}), {data}", env!("CARGO_PKG_VERSION")))
 }
 
 impl RunningServer {

@@ -7,12 +7,14 @@ use crate::api::door::Access;
 use crate::config::TlsFiles;
 use crate::identity::{Identity, KeyDigest, KeyRing};
 use crate::limits::Limits;
+use crate::role::Role;
 
 fn options(address: &str, access: Access, tls: bool, insecure: bool) -> ServeOptions {
     let files = TlsFiles { certificate: PathBuf::from("a.pem"), key: PathBuf::from("a.key") };
     let address: SocketAddr = address.parse().unwrap();
     ServeOptions {
         address,
+        role: Role::All,
         data: Data::Memory,
         tls: tls.then_some(files),
         access,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dhow_engine::entry::StoreId;
 use dhow_engine::snapshot::Snapshot;
 
-use super::{FileName, Place, Snapshots, SnapshotsError, Verification, in_log};
+use super::{FileName, Place, Snapshots, SnapshotsError, in_log};
 use crate::limits::SNAPSHOT_TAIL_ENTRIES;
 use crate::store::{Datastore, Head};
 
@@ -72,11 +72,7 @@ impl Snapshots {
         let head = in_log(datastore, &Place::from(snapshot.head())).await?;
         let snapshots = Arc::clone(self);
         blocking(move || {
-            let verified = match snapshots.verification() {
-                Verification::Bytes => snapshot.verify_bytes(),
-                Verification::Full => snapshot.verify(),
-            };
-            verified.map_err(SnapshotsError::refused(&snapshots.path(&file)))?;
+            snapshots.verify_as_set(&snapshot, &file)?;
             Ok((snapshot, head))
         })
         .await

@@ -104,6 +104,18 @@ pub(crate) enum DatastoreError {
     /// The head is not the end of the log that it should be.
     #[error("the head of store {store} has another {what} than the log at revision {revision}")]
     HeadWrong { store: StoreId, revision: u64, what: &'static str },
+    /// What would change something was asked of a server that never does.
+    #[error("this server is an evaluator, which only reads")]
+    ReadsOnly,
+    /// The newest there is was asked of a server that learns of it by the changelog alone.
+    #[error("this evaluator has no database to ask for what is newest, or older than what it remembers")]
+    NoDatabase,
+    /// No state of the store is known to be in its history.
+    #[error("store {store} cannot be served yet: {problem}")]
+    Unconfirmed { store: StoreId, problem: &'static str },
+    /// What would lead from the newest file to what the changelog carries is gone.
+    #[error("store {store} cannot be served: the changelog goes on at revision {carried}, behind the newest usable snapshot")]
+    Gap { store: StoreId, carried: u64 },
     /// The server is stopping.
     #[error("the database is closed")]
     Closed,
@@ -134,6 +146,10 @@ impl DatastoreError {
             Self::Url => "DH-D019",
             Self::Silent { .. } => "DH-D020",
             Self::HeadWrong { .. } => "DH-D021",
+            Self::ReadsOnly => "DH-D030",
+            Self::NoDatabase => "DH-D031",
+            Self::Unconfirmed { .. } => "DH-D032",
+            Self::Gap { .. } => "DH-D033",
         }
     }
 
@@ -153,6 +169,10 @@ impl DatastoreError {
             Self::NoStore { .. } => "list the stores",
             Self::SetAside { .. } => "restore the database from a backup and restart the server, and report this",
             Self::HeadWrong { .. } => "run `dhow verify`, which says what else is wrong, and `dhow verify --repair`",
+            Self::ReadsOnly => "send it to a server that was not started with `--role evaluator`",
+            Self::NoDatabase => "ask for `minimize_latency` or with a newer token, or ask a server that has a database",
+            Self::Unconfirmed { .. } => "try again; if it goes on, see whether the changelog is being published, and snapshots made",
+            Self::Gap { .. } => "make a snapshot of the store (`dhow snapshot create`) into the folder that this server reads",
             Self::Closed => "connect again",
             Self::Damaged { .. } => "restore the database from a backup, and look at the disk",
             Self::NotOurs { .. } => "name another file; dhow makes its own",

@@ -15,6 +15,7 @@ pub(crate) mod migrate;
 mod pool;
 pub(crate) mod published;
 mod read;
+mod removed;
 mod retry;
 mod rows;
 mod tables;

@@ -155,3 +155,81 @@ fn what_keeps_the_topic_from_being_read_is_said() {
     finish(dhow().args(["changelog", "tail", "--kafka", "127.0.0.1:1"]), "").fails("DH-L003", "is Kafka running");
     finish(dhow().args(["changelog", "tail", "--kafka", &brokers(), "--topic", "no.such.topic"]), "").fails("DH-L005", "no.such.topic");
 }
+
+/// Configuration of a server of a topic, with what else it is to say.
+fn configured(folder: &std::path::Path, name: &str, topic: &str, rest: &str) -> String {
+    let text =
+        format!("address = \"127.0.0.1:0\"\n{rest}\n[changelog]\nbrokers = \"{}\"\ntopic = \"{topic}\"\npartitions = 2\n", brokers());
+    file(folder, name, &text)
+}
+
+/// Asks until a command ends with an exit code.
+fn until_code(server: &Server, words: &[&str], code: i32) {
+    for _ in 0..600 {
+        if server.run(words).code == code {
+            return;
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async { tokio::time::sleep(std::time::Duration::from_millis(100)).await });
+    }
+    panic!("in vain: {words:?}: {:?}", server.run(words))
+}
+
+#[test]
+fn an_evaluator_serves_from_kafka_and_snapshots_alone_and_says_what_it_cannot() {
+    let shared = tempfile::tempdir().unwrap();
+    let snapshots = shared.path().join("snapshots").display().to_string();
+    let topic = format!("dhow.test.{}", shared.path().file_name().unwrap().to_string_lossy());
+    let options = |rest: &str| format!("snapshots = \"{snapshots}\"\n{rest}");
+    let writer = configured(shared.path(), "writer.toml", &topic, &options("data = \"dhow.db\""));
+    let reader = configured(shared.path(), "reader.toml", &topic, &options("role = \"evaluator\""));
+    let writer = Server::start(tempfile::tempdir().unwrap(), &["--config", &writer]);
+    writer.run(&["store", "create", "shop"]).code(0);
+    writer.run(&["schema", "write", &writer.file("shop.zed", SCHEMA)]).code(0);
+    writer.run(&["write", "document:plan#owner@user:ben"]).code(0);
+    writer.run(&["snapshot", "create"]).code(0);
+    let token = writer.run(&["write", "document:plan#viewer@user:ada"]).code(0).token();
+    let evaluator = Server::start(tempfile::tempdir().unwrap(), &["--config", &reader]);
+    let check = ["check", "document:plan#view@user:ada", "--consistency"];
+    until_code(&evaluator, &[&check[..], &[&format!("at-least:{token}")]].concat(), 0);
+    until_code(&evaluator, &[&check[..], &["minimize-latency"]].concat(), 0);
+    evaluator.run(&[&check[..], &["fully-consistent"]].concat()).fails("DH-D031", "no database");
+    evaluator.run(&["write", "document:plan#viewer@user:eve"]).fails("DH-D030", "--role evaluator");
+    evaluator.run(&["store", "create", "new"]).fails("DH-D030", "");
+    evaluator.run(&["schema", "write", &evaluator.file("shop.zed", SCHEMA)]).fails("DH-D030", "");
+    let status = evaluator.json(&["status"], 0).remove(0);
+    assert_eq!((&status["role"], &status["stores"][0]["lag_revisions"]), (&json!("evaluator"), &json!(0)), "{status}");
+    assert_eq!(writer.json(&["status"], 0)[0]["role"], json!("all"));
+    // What it serves goes on without the server that wrote it.
+    assert_eq!(writer.terminate(), Some(0));
+    evaluator.run(&[&check[..], &["minimize-latency"]].concat()).code(0);
+}
+
+#[test]
+fn an_evaluator_of_a_database_reads_and_writes_nothing() {
+    let database = Database::new();
+    let writer = database.serve(&["--auto-migrate"]);
+    writer.run(&["store", "create", "shop"]).code(0);
+    writer.run(&["schema", "write", &writer.file("shop.zed", SCHEMA)]).code(0);
+    let token = writer.run(&["write", "document:plan#viewer@user:ada"]).code(0).token();
+    let evaluator = database.serve(&["--role", "evaluator"]);
+    let check = ["check", "document:plan#view@user:ada", "--consistency"];
+    evaluator.run(&[&check[..], &[&format!("at-least:{token}")]].concat()).code(0);
+    evaluator.run(&[&check[..], &["fully-consistent"]].concat()).code(0);
+    evaluator.run(&["write", "document:plan#viewer@user:eve"]).fails("DH-D030", "");
+    evaluator.run(&["store", "delete", "shop", "--yes"]).fails("DH-D030", "");
+    evaluator.run(&["read"]).code(0);
+}
+
+#[test]
+fn an_evaluator_without_a_source_is_refused() {
+    for (options, code) in [
+        (&["--role", "evaluator"][..], "DH-K052"),
+        (&["--role", "evaluator", "--kafka", "127.0.0.1:1"], "DH-K052"),
+        (&["--role", "evaluator", "--data", "dhow.db"], "DH-K050"),
+        (&["--role", "evaluator", "--database", "postgres://u@h/d", "--auto-migrate"], "DH-K051"),
+    ] {
+        let refused = super::program::run(&[&["serve"], options].concat()).code(2);
+        assert!(refused.stderr.contains(code), "{refused:?}");
+    }
+}

@@ -45,6 +45,11 @@ impl Places {
         Self { path, clock, inner: Mutex::new(Inner { places, written: None }) }
     }
 
+    /// The stores that have a place.
+    pub(super) fn stores(&self) -> Vec<StoreId> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).places.keys().copied().collect()
+    }
+
     pub(super) fn get(&self, store: StoreId) -> Option<Place> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner).places.get(&store).copied()
     }

@@ -8,6 +8,14 @@ use dhow_schema::value::{Context, Value};
 
 use super::*;
 
+/// The entry of a message.
+fn decoded(payload: &[u8]) -> Result<Incoming, MessageError> {
+    match decode(payload)? {
+        (_, Said::Entry(incoming)) => Ok(*incoming),
+        other => panic!("{other:?}"),
+    }
+}
+
 const STORE: StoreId = StoreId([7; 16]);
 
 fn entry(revision: u64, changes: Vec<Change>) -> Entry {
@@ -32,7 +40,7 @@ fn message_of(entry: Entry, previous: Option<Chain>) -> Vec<u8> {
     let chain = previous.unwrap_or(Chain([9; 32])).after(&bytes);
     let store = StoreInfo { id: STORE, name: "shop".to_owned(), created_at: entry.time };
     let record = LogRecord { chain, entry: Arc::new(entry) };
-    encode(Outgoing { store: &store, previous, record: &record, bytes, epoch: 3 })
+    encode(Outgoing { store: &store, previous, record: &record, bytes, epoch: 3, anew: false })
 }
 
 fn sample() -> Entry {
@@ -49,7 +57,7 @@ fn sample() -> Entry {
 fn an_entry_comes_back_and_its_readable_half_says_the_same() {
     let previous = Chain::genesis(STORE);
     let payload = message_of(sample(), Some(previous));
-    let incoming = decode(&payload).unwrap();
+    let incoming = decoded(&payload).unwrap();
     assert_eq!((incoming.store_name.as_str(), incoming.epoch, incoming.previous), ("shop", 3, Some(previous)));
     assert_eq!(*incoming.record.entry, sample());
     assert_eq!(epoch(&payload), Some(3));
@@ -64,15 +72,15 @@ fn an_entry_comes_back_and_its_readable_half_says_the_same() {
 
 #[test]
 fn the_first_message_of_a_log_that_was_cut_has_no_chain_before_it() {
-    assert_eq!(decode(&message_of(sample(), None)).unwrap().previous, None);
+    assert_eq!(decoded(&message_of(sample(), None)).unwrap().previous, None);
 }
 
 #[test]
 fn a_message_that_was_cut_or_changed_is_never_another_entry() {
     let payload = message_of(sample(), Some(Chain::genesis(STORE)));
-    let sound = decode(&payload).unwrap();
+    let sound = decoded(&payload).unwrap();
     for end in 0..payload.len() {
-        if let Ok(incoming) = decode(&payload[..end]) {
+        if let Ok(incoming) = decoded(&payload[..end]) {
             assert_eq!(incoming, sound, "cut at {end}: only the readable half may be gone");
         }
     }
@@ -80,7 +88,7 @@ fn a_message_that_was_cut_or_changed_is_never_another_entry() {
         for bit in 0..8 {
             let mut changed = payload.clone();
             changed[at] ^= 1 << bit;
-            if let Ok(incoming) = decode(&changed) {
+            if let Ok(incoming) = decoded(&changed) {
                 assert_eq!(incoming.record.entry, sound.record.entry, "byte {at}, bit {bit}");
             }
         }
@@ -139,7 +147,7 @@ fn the_largest_entry_fits_into_a_message_whatever_is_in_it() {
         assert!(bytes > MAX_ENTRY_BYTES * 9 / 10, "{bytes}");
         let payload = message_of(entry.clone(), Some(Chain::genesis(STORE)));
         assert!(payload.len() <= MAX_MESSAGE_BYTES * 3 / 4, "{} of {value:?}", payload.len());
-        assert_eq!(*decode(&payload).unwrap().record.entry, entry);
+        assert_eq!(*decoded(&payload).unwrap().record.entry, entry);
     }
 }
 
@@ -148,5 +156,25 @@ fn a_context_may_nest_as_deeply_as_contexts_do() {
     let deep = (0..dhow_schema::value::MAX_DEPTH - 1).fold(Value::Null, |inner, _| Value::Map([("k".into(), inner)].into()));
     let caveat = TupleCaveat::new("limit", [("deep".into(), deep)].into()).unwrap();
     let nested = entry(1, vec![Change::created(Tuple { caveat: Some(caveat), ..tuple("doc:a#viewer@user:ada") })]);
-    assert_eq!(*decode(&message_of(nested.clone(), None)).unwrap().record.entry, nested);
+    assert_eq!(*decoded(&message_of(nested.clone(), None)).unwrap().record.entry, nested);
+}
+
+#[test]
+fn notices_come_back_and_are_no_entries() {
+    let time = Timestamp::from_microseconds(1_800_000_000_123_456);
+    let (mark, gone) = (encode_mark(time, 5), encode_gone(STORE, time, 6));
+    assert_eq!(decode(&mark), Ok((5, Said::Mark(time))));
+    assert_eq!(decode(&gone), Ok((6, Said::Gone(STORE))));
+    assert_eq!((epoch(&mark), epoch(&gone)), (Some(5), Some(6)));
+    let readable = wire::ChangelogEntry::decode(mark.as_slice()).unwrap();
+    assert!(readable.store_id.is_empty() && readable.entry.is_empty() && readable.body.is_none());
+    // What says both, or something of an entry besides, is neither.
+    for wrong in [
+        wire::ChangelogEntry { removed_at: readable.caught_up_at, ..readable.clone() },
+        wire::ChangelogEntry { revision: 1, ..readable.clone() },
+        wire::ChangelogEntry { store_id: key(STORE), ..readable.clone() },
+        wire::ChangelogEntry { entry: vec![1], ..readable },
+    ] {
+        assert!(decode(&wrong.encode_to_vec()).is_err(), "{wrong:?}");
+    }
 }

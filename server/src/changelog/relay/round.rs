@@ -1,6 +1,6 @@
 //! What one round publishes: entries read, held against the place before them, and encoded.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,10 +56,14 @@ pub(super) struct Shelf {
     clock: Arc<dyn Clock>,
     /// The places of this lease: verified against the log, unlike those that were noted. `None`: from the beginning.
     places: HashMap<StoreId, Option<Place>>,
-    /// Stores whose log could not be read, and until when they are left alone.
-    alone: BTreeMap<StoreId, Duration>,
+    /// Stores whose log could not be read: until when they are left alone, and their partition.
+    alone: BTreeMap<StoreId, (Duration, u32)>,
+    /// Stores whose history was replaced, and of whose new one nothing is published yet.
+    anew: BTreeSet<StoreId>,
     /// Whether a round left something out.
     more: bool,
+    /// Whether all stores that are behind were seen.
+    all: bool,
     trouble: Quiet,
 }
 
@@ -80,7 +84,9 @@ impl Shelf {
             clock: Arc::clone(clock),
             places: HashMap::new(),
             alone: BTreeMap::new(),
+            anew: BTreeSet::new(),
             more: false,
+            all: false,
             trouble: Quiet::new(Arc::clone(clock)),
         }
     }
@@ -92,11 +98,20 @@ impl Shelf {
 
     /// When to look again at a store that was left alone; a long time if there is none.
     pub(super) fn next_look(&self, clock: &dyn Clock) -> Duration {
-        self.alone.values().min().map_or(Duration::MAX, |until| until.saturating_sub(clock.monotonic()))
+        self.alone.values().min().map_or(Duration::MAX, |(until, _)| until.saturating_sub(clock.monotonic()))
+    }
+
+    /// Of so many partitions those in which everything stands that had been committed when the last round was begun to be read.
+    pub(super) fn whole(&self, partitions: u32) -> impl Iterator<Item = u32> + use<'_> {
+        let none = self.more || !self.all;
+        (0..partitions).filter(move |partition| !none && self.alone.values().all(|(_, alone)| alone != partition))
     }
 
     /// Keeps what a round came to.
     pub(super) fn published(&mut self, round: &Round) {
+        for (store, _) in &round.places {
+            self.anew.remove(store);
+        }
         self.places.extend(round.places.iter().map(|(store, place)| (*store, Some(*place))));
     }
 
@@ -106,10 +121,10 @@ impl Shelf {
     /// When the database does not answer. A single store that cannot be read is left alone for a while, and told.
     pub(super) async fn fill(&mut self, feed: &dyn Feed, epoch: u64) -> Result<Round, DatastoreError> {
         let now = self.clock.monotonic();
-        self.alone.retain(|_, until| *until > now);
+        self.alone.retain(|_, (until, _)| *until > now);
         let mut round = Round::default();
         let behind = feed.behind(STORES).await?;
-        let all = behind.len() < STORES;
+        self.all = behind.len() < STORES;
         self.more = false;
         for store in behind {
             if round.is_full() {
@@ -120,14 +135,14 @@ impl Shelf {
                 continue;
             }
             if let Err(error) = self.add(feed, &store, epoch, &mut round).await {
-                self.alone.insert(store.store.id, now.saturating_add(LEFT_ALONE));
+                self.alone.insert(store.store.id, (now.saturating_add(LEFT_ALONE), store.partition));
                 if let Some(left_out) = self.trouble.passes() {
                     tracing::warn!(store = store.store.name, left_out, "the store's log is not being published: {}", causes(&error));
                 }
             }
         }
         // Stores that are left alone are not waited for by asking again and again.
-        self.more |= !all && !round.messages.is_empty();
+        self.more |= !self.all && !round.messages.is_empty();
         Ok(round)
     }
 
@@ -151,14 +166,16 @@ impl Shelf {
             let continues = previous.is_none_or(|previous| previous.after(&bytes) == record.chain);
             if index == 0 && place.is_some() && !continues {
                 // Another history since the last round. The next one begins at its beginning.
-                self.places.insert(store, self.start_over(behind));
+                let place = self.start_over(behind);
+                self.places.insert(store, place);
                 self.more = true;
                 return Ok(());
             }
             if !continues || (index > 0 && previous.is_none()) {
                 return Err(Unpublishable::Broken { revision: record.entry.revision });
             }
-            let outgoing = Outgoing { store: &behind.store, previous, record, bytes, epoch };
+            let anew = index == 0 && self.anew.contains(&store);
+            let outgoing = Outgoing { store: &behind.store, previous, record, bytes, epoch, anew };
             let payload = message::encode(outgoing);
             round.bytes += payload.len();
             round.messages.push(Parcel { partition: behind.partition, key: message::key(store), payload });
@@ -174,7 +191,7 @@ impl Shelf {
     }
 
     /// The place that was noted, if the log still has it. One read for each store and lease.
-    async fn confirmed(&self, feed: &dyn Feed, behind: &Behind) -> Result<Option<Place>, Unpublishable> {
+    async fn confirmed(&mut self, feed: &dyn Feed, behind: &Behind) -> Result<Option<Place>, Unpublishable> {
         let Some(place) = behind.place else { return Ok(None) };
         let Some(before) = place.revision.checked_sub(1) else { return Ok(Some(place)) };
         let found = feed.log(behind.store.id, before, 1).await?;
@@ -185,7 +202,8 @@ impl Shelf {
     }
 
     /// No place: the log is published from where it begins. Readers skip what they have, and see where the histories part.
-    fn start_over(&self, behind: &Behind) -> Option<Place> {
+    fn start_over(&mut self, behind: &Behind) -> Option<Place> {
+        self.anew.insert(behind.store.id);
         let name = &behind.store.name;
         tracing::warn!(store = name, "the store has another history than the one that was published: publishing all of its log again");
         None

@@ -93,8 +93,8 @@ async fn what_slips_through_is_dropped_by_readers() {
                 assert_eq!((at.offset, epoch), (2, 4));
                 seen.push(None);
             }
-            Followed::Trouble(_) => {}
-            other @ Followed::Unreadable { .. } => panic!("{other:?}"),
+            Followed::Trouble(_) | Followed::Mark { .. } | Followed::CaughtUp => {}
+            other @ (Followed::Unreadable { .. } | Followed::Gone { .. }) => panic!("{other:?}"),
         }
     }
     assert_eq!(seen, [Some(4), Some(5), None, Some(5)]);
@@ -136,7 +136,11 @@ async fn another_history_is_published_from_its_beginning() {
         database.set_place(store, place);
         let relay = relay_of(&Shared::new("restored", &database), &database, &settings);
         let mut reader = Reader::default();
-        reader.read_to(&mut follower(&settings).await, store, 2).await;
+        let mut follower = follower(&settings).await;
+        let first = next(&mut follower).await;
+        assert!(first.anew && first.record.entry.revision == 1, "readers are told that the history is another one");
+        reader.fold(&first);
+        reader.read_to(&mut follower, store, 2).await;
         relay.stop().await;
         assert_eq!(database.place(store), Some(Place { revision: 2, chain: reader.at[&store].1 }));
     }

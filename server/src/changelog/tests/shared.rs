@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use dhow_engine::entry::StoreId;
 use tokio::sync::{Semaphore, watch};
 
-use super::super::feed::{Behind, Feed, Lease, Place, partition_of};
+use super::super::feed::{Behind, Feed, Lease, Place, Removed, partition_of};
 use crate::clock::{Clock, ManualClock};
 use crate::store::{Datastore, DatastoreError, LogRecord};
 
@@ -127,6 +127,14 @@ impl Feed for Shared {
             return Ok(false);
         }
         inner.places.extend(places.iter().copied());
+        Ok(true)
+    }
+
+    async fn removed(&self, _limit: usize) -> Result<Vec<Removed>, DatastoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn told_removed(&self, _epoch: u64, _stores: &[StoreId]) -> Result<bool, DatastoreError> {
         Ok(true)
     }
 

@@ -100,10 +100,10 @@ async fn what_anybody_puts_into_the_topic_is_told_and_skipped() {
     let (mut codes, mut reader) = (Vec::new(), Reader::default());
     while reader.revision(store) < 1 || codes.len() < 12 {
         match within("a message", follower.next()).await {
-            Followed::Unreadable { at, error } => codes.push((at.offset, error.code())),
+            Followed::Unreadable { at, error, .. } => codes.push((at.offset, error.code())),
             Followed::Entry { incoming, .. } => reader.fold(&incoming),
-            Followed::Trouble(_) => {}
-            other @ Followed::Stale { .. } => panic!("{other:?}"),
+            Followed::Trouble(_) | Followed::Mark { .. } | Followed::CaughtUp => {}
+            other @ (Followed::Stale { .. } | Followed::Gone { .. }) => panic!("{other:?}"),
         }
     }
     codes.sort_unstable();
@@ -121,7 +121,7 @@ async fn the_largest_messages_pass() {
     // What does not shrink: the whole of it has to go over the wire.
     let mut noise = vec![0; MAX_MESSAGE_BYTES - 4_096];
     blake3::Hasher::new().finalize_xof().fill(&mut noise);
-    let sent = publisher.send(1, "key", &noise).unwrap();
+    let sent = publisher.send(1, Some("key"), &noise).unwrap();
     within("the broker's word", sent.taken()).await.unwrap();
     let mut follower = follower(&settings).await;
     let Followed::Unreadable { at, .. } = within("the message", follower.next()).await else { panic!() };

@@ -110,8 +110,8 @@ pub(super) async fn next(follower: &mut Follower) -> Incoming {
         loop {
             match follower.next().await {
                 Followed::Entry { incoming, .. } => return *incoming,
-                Followed::Trouble(_) => {}
-                other @ (Followed::Unreadable { .. } | Followed::Stale { .. }) => panic!("{other:?}"),
+                Followed::Trouble(_) | Followed::Mark { .. } | Followed::CaughtUp => {}
+                other @ (Followed::Unreadable { .. } | Followed::Stale { .. } | Followed::Gone { .. }) => panic!("{other:?}"),
             }
         }
     };
@@ -165,5 +165,5 @@ pub(super) fn message(entry: Entry, epoch: u64) -> Vec<u8> {
     let previous = Chain::genesis(entry.store);
     let store = StoreInfo { id: entry.store, name: "shop".to_owned(), created_at: entry.time };
     let record = LogRecord { chain: previous.after(&bytes), entry: Arc::new(entry) };
-    message::encode(Outgoing { store: &store, previous: Some(previous), record: &record, bytes, epoch })
+    message::encode(Outgoing { store: &store, previous: Some(previous), record: &record, bytes, epoch, anew: false })
 }

@@ -68,6 +68,12 @@ impl Fold {
         Some(Place { fold: Arc::clone(self), key, woken })
     }
 
+    /// Whether nobody waits for a revision.
+    #[cfg(test)]
+    pub(in crate::node) fn nobody_waits(&self) -> bool {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).queue.is_empty()
+    }
+
     /// Wakes those whose revision is folded now.
     pub(super) fn wake_waiting(&self) {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).wake(self.progress().revision);

@@ -57,8 +57,10 @@ const INSERT_STORE: &str = "INSERT INTO store (id, name, created_at) VALUES ($1,
 const INSERT_HEAD: &str = "
     INSERT INTO head (store, revision, chain, digest, time, schema_version, tuples) VALUES ($1, 0, $2, $3, $4, 0, 0)";
 
-/// Everything of a store, what others are found by last.
-const DELETE_STORE: [&str; 8] = [
+/// Everything of a store, what others are found by last. One that was published is noted, so that readers of the changelog hear of it.
+const DELETE_STORE: [&str; 9] = [
+    "INSERT INTO removed_store (id, changelog_partition)
+     SELECT id, changelog_partition FROM store WHERE key = $1 AND changelog_partition IS NOT NULL ON CONFLICT DO NOTHING",
     "DELETE FROM published WHERE store = $1",
     "DELETE FROM write_request WHERE store = $1",
     "DELETE FROM shape WHERE store = $1",
@@ -88,7 +90,7 @@ pub(super) async fn moved(connection: &mut PgConnection, known: &[KnownHead]) ->
         .bind(known.iter().map(|known| sql_number(known.revision)).collect::<Vec<_>>())
         .bind(known.iter().map(|known| &known.chain.0[..]).collect::<Vec<_>>());
     let rows = query.fetch_all(connection).await.map_err(failed())?;
-    let mut found = MovedHeads { moved: Vec::new(), writable: false, time: None };
+    let mut found = MovedHeads { moved: Vec::new(), writable: false, age: Duration::ZERO, time: None };
     for row in &rows {
         let place: i64 = row.try_get(0).map_err(failed())?;
         let Some(known) = usize::try_from(place - 1).ok().and_then(|place| known.get(place)) else {

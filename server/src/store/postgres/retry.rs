@@ -98,6 +98,10 @@ pub(super) fn again(error: &impl Failed) -> Option<Again> {
         | DatastoreError::SetAside { .. }
         | DatastoreError::HeadWrong { .. }
         | DatastoreError::Silent { .. }
+        | DatastoreError::ReadsOnly
+        | DatastoreError::NoDatabase
+        | DatastoreError::Unconfirmed { .. }
+        | DatastoreError::Gap { .. }
         | DatastoreError::Closed => None,
     }
 }

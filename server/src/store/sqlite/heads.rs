@@ -82,7 +82,7 @@ pub(super) async fn moved(connection: &mut SqliteConnection, known: &[KnownHead]
             Err(error) => return Err(error),
         }
     }
-    Ok(MovedHeads { moved, writable: true, time: None })
+    Ok(MovedHeads { moved, writable: true, age: std::time::Duration::ZERO, time: None })
 }
 
 /// Moves the head.

@@ -83,7 +83,7 @@ pub(in crate::store) async fn heads_that_moved_are_found_among_those_known(datab
         (Tenant::empty(&database, "still").await, Tenant::new(&database).await, Tenant::empty(&database, "goes").await);
     let mut all = vec![known(&still).await, known(&moves).await, known(&goes).await];
     let found = async |all: &[KnownHead]| {
-        let MovedHeads { moved, writable, time } = database.moved_heads(all).await.unwrap();
+        let MovedHeads { moved, writable, time, .. } = database.moved_heads(all).await.unwrap();
         assert!(writable);
         // One that others write, too, has a clock that all of them share.
         assert_eq!(time.is_none(), database.is_sole_writer());
