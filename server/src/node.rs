@@ -22,6 +22,7 @@ mod shared_read;
 mod snapshots;
 pub(crate) mod status;
 pub(crate) mod token;
+mod vintage;
 mod watch;
 mod write;
 
@@ -47,8 +48,9 @@ use directory::Directory;
 pub(crate) use error::ReadError;
 pub(crate) use follow::Contact;
 use follow::{Pace, Wakes};
-use hosted::{Hosted, Slot};
+use hosted::{Hosted, Loading, Slot};
 use token::Token;
+pub(crate) use vintage::{Age, Vintage};
 pub(crate) use watch::Watched;
 
 /// How fresh an answer must be.
@@ -71,10 +73,8 @@ pub(crate) struct ReadPoint {
     pub(crate) state: State,
     /// Names that revision.
     pub(crate) token: Token,
-    /// How long ago this node last knew that nothing newer existed.
-    pub(crate) age: Duration,
-    /// Whether this node has lost touch with the truth.
-    pub(crate) degraded: bool,
+    /// How old that is.
+    pub(crate) vintage: Vintage,
     /// The request's time: the later of the store's time and that of the last entry applied.
     pub(crate) time: Timestamp,
     /// Why the answer is fresher than asked.
@@ -334,8 +334,8 @@ impl Node {
         }
         let slot = Arc::clone(&self.slots.entry(store).or_default());
         slot.is_used(round);
-        let policy = self.divergence.on_divergence;
-        let loaded = slot.load(store, &self.datastore, &self.clock, self.window, self.snapshots.as_ref(), policy, &self.closing).await;
+        let loading = Loading { window: self.window, snapshots: self.snapshots.as_ref(), policy: self.divergence.on_divergence };
+        let loaded = slot.load(store, &self.datastore, &self.clock, loading, &self.closing).await;
         if let Err(DatastoreError::NoStore { .. }) = &loaded {
             // It was removed in the meantime, and nobody will remove its slot.
             self.slots.remove_if(&store, |_, there| Arc::ptr_eq(there, &slot));

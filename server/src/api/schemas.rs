@@ -87,7 +87,7 @@ impl Api {
         let version = session.schema.as_ref().ok_or(SchemaLookupError::NoSchema)?;
         let SchemaSource { text, imports, language: SchemaLanguage::Native } = version.text.source.clone();
         Ok(v1::ReadSchemaResponse {
-            answered_at: Some(session.answered_at()),
+            answered_at: Some(session.answered_at()?),
             version: version.version(),
             source: Some(v1::SchemaSource { text, imports }),
             written_at: Some(timestamp_to_wire(version.time)),
@@ -107,13 +107,13 @@ impl Api {
             written_at: Some(timestamp_to_wire(version.time)),
             actor: version.actor.clone(),
         });
-        Ok(v1::ListSchemaVersionsResponse { answered_at: Some(session.answered_at()), versions: versions.collect() })
+        Ok(v1::ListSchemaVersionsResponse { answered_at: Some(session.answered_at()?), versions: versions.collect() })
     }
 
     async fn diff_schema(&self, caller: &Caller, request: v1::DiffSchemaRequest) -> Result<v1::DiffSchemaResponse, ApiError> {
         let to = request.to.ok_or_else(|| RequestError::missing("to_version"))?;
         let session = self.session(caller, &request.store, request.consistency, request.from_version).await?;
-        let answered_at = Some(session.answered_at());
+        let answered_at = Some(session.answered_at()?);
         let to = match to {
             To::ToVersion(version) => Compared::Version(Box::new(with_version(&session, version)?)),
             To::ToSource(text) => Compared::Text(source(Some(text)).map_err(|error| ApiError::from(rename(&error)))?),

@@ -13,7 +13,7 @@ use super::{Api, Caller};
 use crate::errors::ApiError;
 use crate::identity::{Forbidden, Identity, Scope};
 use crate::node::cursor::{Cursor, RequestHash};
-use crate::node::{Consistency, ReadPoint};
+use crate::node::{Age, Consistency, ReadError, ReadPoint};
 use crate::store::StoreInfo;
 
 /// A request that does not say which store it means, where that is not clear.
@@ -73,9 +73,12 @@ pub(super) struct Paged<'a> {
 }
 
 impl Session {
-    /// The head of an answer.
-    pub(crate) fn answered_at(&self) -> v1::AnsweredAt {
-        answered_at(&self.point, self.schema_version())
+    /// The head of an answer, which is asked for last: the process may have been stopped since its state was taken.
+    ///
+    /// # Errors
+    /// When what was taken is older than may be answered by now.
+    pub(crate) fn answered_at(&self) -> Result<v1::AnsweredAt, ReadError> {
+        Ok(head_of(&self.point, self.schema_version(), self.point.vintage.servable()?))
     }
 
     /// The number of the schema version that decides; 0: none.
@@ -89,13 +92,17 @@ impl Session {
     }
 }
 
-/// The head of an answer that was read at a point.
+/// The head of an answer that was read at a point, however old that is: for whoever has written.
 pub(super) fn answered_at(point: &ReadPoint, schema_version: u64) -> v1::AnsweredAt {
+    head_of(point, schema_version, point.vintage.age())
+}
+
+fn head_of(point: &ReadPoint, schema_version: u64, Age { age, degraded }: Age) -> v1::AnsweredAt {
     v1::AnsweredAt {
         token: point.token.to_string(),
         revision: point.token.revision,
-        age_ms: u64::try_from(point.age.as_millis()).unwrap_or(u64::MAX),
-        degraded: point.degraded,
+        age_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
+        degraded,
         schema_version,
         token_note: point.note.clone().unwrap_or_default(),
     }

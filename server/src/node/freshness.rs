@@ -9,7 +9,7 @@ use dhow_engine::history::HistoryError;
 use super::fold::Taken;
 use super::hosted::Hosted;
 use super::token::{ChainPrefix, Token};
-use super::{Bounds, Consistency, Node, ReadError, ReadPoint};
+use super::{Bounds, Consistency, Node, ReadError, ReadPoint, Vintage};
 use crate::config::ForeignTokens;
 use crate::limits::{DEADLINE_MAX, FOLLOW_PATIENCE, READS_WAITING};
 use crate::store::DatastoreError;
@@ -256,14 +256,17 @@ impl Node {
         let Taken { state, newest, observed, set_aside, .. } = taken;
         let position = *state.position();
         let fold = hosted.fold();
-        let age = self.age(observed, hosted);
+        let observed = (!self.datastore.is_sole_writer()).then_some(observed);
         // One that was set aside knows nothing newer since, whoever writes.
-        let age = set_aside.map_or(age, |since| age.max(fold.monotonic().saturating_sub(since)));
+        let since = match (observed, set_aside) {
+            (Some(observed), Some(set_aside)) => Some(observed.min(set_aside)),
+            (one, other) => one.or(other),
+        };
+        let vintage = Vintage { since, set_aside: set_aside.is_some(), bounds: self.bounds, clock: self.clock.clone() };
         ReadPoint {
             token: Token::new(fold.store(), position.revision, &position.chain),
             state,
-            age,
-            degraded: set_aside.is_some() || age > self.bounds.max_staleness,
+            vintage,
             time: fold.now().max(newest),
             note,
         }

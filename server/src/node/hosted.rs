@@ -32,6 +32,17 @@ pub(super) struct Slot {
     before: std::sync::Mutex<Option<JoinHandle<()>>>,
 }
 
+/// How stores are loaded.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Loading<'n> {
+    /// Which revisions stay in memory.
+    pub(super) window: Window,
+    /// Where files to boot from are.
+    pub(super) snapshots: Option<&'n Arc<Snapshots>>,
+    /// What becomes of a store that is set aside.
+    pub(super) policy: OnDivergence,
+}
+
 /// A store that was loaded.
 #[derive(Debug)]
 pub(super) struct Hosted {
@@ -115,12 +126,11 @@ impl Slot {
         store: StoreId,
         datastore: &Arc<dyn Datastore>,
         clock: &SteadyClock,
-        window: Window,
-        snapshots: Option<&Arc<Snapshots>>,
-        policy: OnDivergence,
+        loading: Loading<'_>,
         closing: &signal::Sender<bool>,
     ) -> Result<Arc<Hosted>, DatastoreError> {
         let (slot, datastore, clock, closing) = (Arc::clone(self), Arc::clone(datastore), clock.clone(), closing.subscribe());
+        let Loading { window, snapshots, policy } = loading;
         let snapshots = snapshots.cloned();
         let loading = tokio::spawn(async move {
             let load = || async {

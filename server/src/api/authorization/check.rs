@@ -39,7 +39,8 @@ impl Api {
         let Posed { session, contextual, item, .. } = posed;
         let decider = Decider::new(&session, contextual, self.limits.evaluation_steps)?;
         let decided = self.decide(decider, &session.deadline, vec![Ok(item)]).await?.pop();
-        Ok(response(session.answered_at(), &decided.ok_or(HeavyError::Lost)??))
+        let decision = decided.ok_or(HeavyError::Lost)??;
+        Ok(response(session.answered_at()?, &decision))
     }
 
     /// Reads a check and finds where it is answered.
@@ -59,7 +60,7 @@ impl Api {
         let work = move || asked.ask(&contextual, &item.context, steps, |evaluator| evaluator.explain(&item.key));
         let explanation = self.heavy(&deadline, work).await?;
         let labels = self.labels(&session, &explanation).await;
-        self.heavy(&deadline, move || Ok(explained(&session, &explanation, &labels))).await
+        self.heavy(&deadline, move || explained(&session, &explanation, &labels)).await
     }
 
     /// Who wrote the tuples that an explanation names, and when. What cannot be read is not shown: no decision rests on it.
@@ -83,10 +84,9 @@ impl Api {
         let items: Vec<_> = request.checks.into_iter().enumerate().map(|(i, item)| read_item(i, item, &shared)).collect();
         let session = self.session(caller, &request.store, request.consistency, request.schema_version).await?;
         let contextual = session.admit(contextual)?;
-        let answered_at = Some(session.answered_at());
         let decider = Decider::new(&session, contextual, self.limits.evaluation_steps)?;
         let results = self.decide(decider, &session.deadline, items).await?.into_iter().map(result).collect();
-        Ok(v1::BatchCheckResponse { answered_at, results })
+        Ok(v1::BatchCheckResponse { answered_at: Some(session.answered_at()?), results })
     }
 }
 
@@ -96,9 +96,9 @@ pub(super) fn response(answered_at: v1::AnsweredAt, decision: &Decision) -> v1::
     v1::CheckResponse { answered_at: Some(answered_at), decision: decision.into(), missing_parameters, explanation: None }
 }
 
-fn explained(session: &Session, explanation: &Explanation, labels: &BTreeMap<u64, EntryLabel>) -> v1::CheckResponse {
+fn explained(session: &Session, explanation: &Explanation, labels: &BTreeMap<u64, EntryLabel>) -> Result<v1::CheckResponse, ApiError> {
     let wire = explanation::to_wire(explanation, labels);
-    v1::CheckResponse { explanation: Some(wire), ..response(session.answered_at(), &explanation.decision) }
+    Ok(v1::CheckResponse { explanation: Some(wire), ..response(session.answered_at()?, &explanation.decision) })
 }
 
 /// Reads a question of a batch; the batch's context fills in what the question's own leaves open.

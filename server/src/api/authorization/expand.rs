@@ -30,7 +30,7 @@ impl Api {
         let contextual = session.admit(contextual)?;
         let depth = (request.max_depth != 0).then_some(request.max_depth);
         let (permission, steps) = (Name::from(request.permission), self.limits.evaluation_steps);
-        let answered_at = Some(session.answered_at());
+        let answered_at = Some(session.answered_at()?);
         let expand = move || {
             let context = Context::new();
             let expansion = session.ask(&contextual, &context, steps, |evaluator| evaluator.expand(&object, &permission, depth))?;

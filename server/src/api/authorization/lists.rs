@@ -54,7 +54,7 @@ impl Api {
             Some(cursor) => Page::behind(size, cursor),
             None => Page::first(size, session.cursor(request)),
         };
-        let answered_at = session.answered_at();
+        let answered_at = session.answered_at()?;
         let list = Arc::new(List { session, contextual, context: common.context, steps: self.limits.evaluation_steps });
         Ok(Ready { list, page, answered_at })
     }

@@ -95,7 +95,7 @@ impl Api {
             Some(cursor) => Page::behind(size, cursor),
             None => Page::first(size, session.cursor(request_hash)),
         };
-        let answered_at = session.answered_at();
+        let answered_at = session.answered_at()?;
         let unexpired_at = (!request.include_expired).then_some(session.point.time);
         let scan = Scan { state: session.point.state, filter, unexpired_at, deadline: Some(session.deadline) };
         Ok(scan.stream(page, move |tuples, next_cursor| v1::ReadResponse { answered_at: Some(answered_at.clone()), tuples, next_cursor }))
@@ -107,7 +107,7 @@ impl Api {
         let filter = convert::filter(request.filter).map_err(|error| error.within("filter"))?;
         let session = self.session(caller, &request.store, request.consistency, 0).await?;
         let page = Page::first(None, session.cursor(request_hash));
-        let answered_at = session.answered_at();
+        let answered_at = session.answered_at()?;
         let scan = Scan { state: session.point.state, filter, unexpired_at: None, deadline: None };
         let export = scan.stream(page, move |tuples, _| v1::ExportResponse { answered_at: Some(answered_at.clone()), tuples });
         Ok(self.until_stopped(export))

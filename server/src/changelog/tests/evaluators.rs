@@ -91,7 +91,7 @@ async fn until_fresh(node: &Node, store: &StoreInfo) -> ReadPoint {
     let fresh = async {
         loop {
             match newest(node, store).await {
-                Ok(point) if !point.degraded => return point,
+                Ok(point) if !point.vintage.age().degraded => return point,
                 Ok(_) | Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
             }
         }

@@ -41,10 +41,10 @@ async fn an_entry_that_continues_the_fold_is_folded_at_once_and_dates_nothing() 
     for incoming in [&log[1], &log[1], &log[0]] {
         bench.node.take_in(None, entry(incoming)).await;
         let point = bench.newest().await;
-        assert_eq!((point.token, point.age), (token, Duration::from_secs(3)), "only a look knows that nothing is newer");
+        assert_eq!((point.token, point.vintage.age().age), (token, Duration::from_secs(3)), "only a look knows that nothing is newer");
     }
     assert!(look(&bench.node).await);
-    assert_eq!(bench.newest().await.age, Duration::ZERO);
+    assert_eq!(bench.newest().await.vintage.age().age, Duration::ZERO);
 }
 
 #[tokio::test]

@@ -123,19 +123,19 @@ async fn a_store_is_served_from_its_beginning_and_ages_when_the_relay_is_silent(
     stage.caught_up().await;
     assert_eq!(stage.node.resolve("main").await.unwrap().id, stage.writer.store);
     let point = stage.newest().await;
-    assert_eq!((point.token, point.age, point.degraded), (token, Duration::ZERO, false));
+    assert_eq!((point.token, point.vintage.age().age, point.vintage.age().degraded), (token, Duration::ZERO, false));
     assert_eq!(tuples(&point), tuples(&stage.writer.newest().await));
     // Looks find the same, and tell how old that is.
     stage.writer.clock.pass(Duration::from_secs(4));
     assert!(look(&stage.node).await);
     let point = stage.newest().await;
-    assert_eq!((point.age, point.degraded), (Duration::from_secs(4), false));
+    assert_eq!((point.vintage.age().age, point.vintage.age().degraded), (Duration::from_secs(4), false));
     stage.mark().await;
     assert!(look(&stage.node).await);
-    assert_eq!(stage.newest().await.age, Duration::ZERO);
+    assert_eq!(stage.newest().await.vintage.age().age, Duration::ZERO);
     stage.writer.clock.pass(Duration::from_secs(6));
     assert!(look(&stage.node).await);
-    assert!(stage.newest().await.degraded);
+    assert!(stage.newest().await.vintage.age().degraded);
     let status = stage.node.status(|_| true).await;
     assert_eq!((status.role, status.stores[0].degraded, status.stores[0].lag.unwrap().revisions), (crate::role::Role::Evaluator, true, 0));
     stage.writer.clock.pass(Duration::from_secs(900));
@@ -143,7 +143,7 @@ async fn a_store_is_served_from_its_beginning_and_ages_when_the_relay_is_silent(
     assert_eq!(stage.code(Consistency::MinimizeLatency).await, "DH-R017");
     stage.mark().await;
     assert!(look(&stage.node).await);
-    assert!(!stage.newest().await.degraded);
+    assert!(!stage.newest().await.vintage.age().degraded);
 }
 
 #[tokio::test]
@@ -282,11 +282,11 @@ async fn a_gap_while_following_ages_the_answers_until_a_newer_file_heals_it() {
     stage.mark().await;
     assert!(look(&stage.node).await);
     let point = stage.newest().await;
-    assert_eq!((point.token.revision, point.age, point.degraded), (3, Duration::from_secs(7), true));
+    assert_eq!((point.token.revision, point.vintage.age().age, point.vintage.age().degraded), (3, Duration::from_secs(7), true));
     stage.snapshot().await;
     assert!(look(&stage.node).await);
     let point = stage.newest().await;
-    assert_eq!((point.token.revision, point.age, point.degraded), (6, Duration::ZERO, false));
+    assert_eq!((point.token.revision, point.vintage.age().age, point.vintage.age().degraded), (6, Duration::ZERO, false));
 }
 
 #[tokio::test]
@@ -338,11 +338,11 @@ async fn a_message_that_cannot_be_read_leaves_answers_undated_until_the_next_ent
     stage.writer.clock.pass(Duration::from_secs(3));
     stage.mark().await;
     assert!(look(&stage.node).await);
-    assert_eq!(stage.newest().await.age, Duration::from_secs(3));
+    assert_eq!(stage.newest().await.vintage.age().age, Duration::from_secs(3));
     stage.carry([4]).await;
     assert!(look(&stage.node).await);
     let point = stage.newest().await;
-    assert_eq!((point.token.revision, point.age), (4, Duration::ZERO));
+    assert_eq!((point.token.revision, point.vintage.age().age), (4, Duration::ZERO));
 }
 
 #[tokio::test]

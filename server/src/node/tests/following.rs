@@ -34,15 +34,15 @@ async fn a_look_brings_what_others_wrote_and_tells_how_old_answers_are() {
     let token = write_elsewhere(&bench, "doc:1#viewer@user:ada").await;
     assert_eq!(bench.newest().await.token.revision, 1);
     bench.clock.pass(Duration::from_secs(3));
-    assert_eq!(bench.newest().await.age, Duration::from_secs(3));
+    assert_eq!(bench.newest().await.vintage.age().age, Duration::from_secs(3));
     assert!(look(&bench.node).await);
     let point = bench.newest().await;
-    assert_eq!((point.token, point.age, point.degraded), (token, Duration::ZERO, false));
+    assert_eq!((point.token, point.vintage.age().age, point.vintage.age().degraded), (token, Duration::ZERO, false));
     // One that finds nothing is one, too.
     bench.clock.pass(Duration::from_secs(4));
     assert!(look(&bench.node).await);
     bench.clock.pass(Duration::from_secs(2));
-    assert_eq!(bench.newest().await.age, Duration::from_secs(2));
+    assert_eq!(bench.newest().await.vintage.age().age, Duration::from_secs(2));
     assert_eq!(bench.faulty.heads_read.load(Ordering::SeqCst), 0, "nobody asked for the head of this store alone");
 }
 
@@ -56,12 +56,12 @@ async fn without_the_database_reads_go_on_and_say_so_until_they_are_too_old() {
     bench.faulty.silent.store(true, Ordering::SeqCst);
     assert!(!look(&bench.node).await && !contact.borrow().takes_writes());
     bench.clock.pass(Duration::from_secs(4));
-    assert!(!bench.newest().await.degraded);
+    assert!(!bench.newest().await.vintage.age().degraded);
     bench.clock.pass(Duration::from_secs(4));
     let old = Duration::from_secs(8);
     for consistency in [Consistency::MinimizeLatency, Consistency::AtLeastAsFresh(token), Consistency::AtExactSnapshot(token)] {
         let point = bench.read(consistency).await.unwrap();
-        assert_eq!((point.token, point.age, point.degraded), (token, old, true));
+        assert_eq!((point.token, point.vintage.age().age, point.vintage.age().degraded), (token, old, true));
     }
     assert_eq!(code(bench.read(Consistency::FullyConsistent).await), "DH-D020");
     let future = Token { revision: token.revision + 1, ..token };
@@ -74,7 +74,7 @@ async fn without_the_database_reads_go_on_and_say_so_until_they_are_too_old() {
     }
     bench.faulty.silent.store(false, Ordering::SeqCst);
     assert!(look(&bench.node).await && contact.borrow().takes_writes());
-    assert!(!bench.newest().await.degraded);
+    assert!(!bench.newest().await.vintage.age().degraded);
     bench.touch("doc:2#viewer@user:ada").await;
 }
 
@@ -85,7 +85,7 @@ async fn a_node_that_slept_asks_before_it_answers() {
     write_elsewhere(&bench, "doc:1#viewer@user:ada").await;
     bench.clock.pass(Duration::from_secs(3_600));
     let point = bench.newest().await;
-    assert_eq!((point.token.revision, point.age, point.degraded), (2, Duration::ZERO, false));
+    assert_eq!((point.token.revision, point.vintage.age().age, point.vintage.age().degraded), (2, Duration::ZERO, false));
 }
 
 #[tokio::test]

@@ -4,6 +4,24 @@ use std::sync::atomic::Ordering;
 
 use super::*;
 
+/// A process that was stopped between taking a state and answering knows it by the clock.
+#[tokio::test]
+async fn what_was_taken_before_a_long_sleep_is_not_answered_after_it() {
+    let bench = Bench::new().await;
+    let Limits { max_staleness, stale_serve_max, .. } = Limits::default();
+    let point = bench.newest().await;
+    let aged = |age| Age { age, degraded: age > max_staleness };
+    for (passes, age) in
+        [(Duration::ZERO, Duration::ZERO), (max_staleness, max_staleness), (Duration::from_secs(1), max_staleness + Duration::from_secs(1))]
+    {
+        bench.clock.pass(passes);
+        assert_eq!(point.vintage.servable().unwrap(), aged(age));
+    }
+    bench.clock.pass(stale_serve_max);
+    assert_eq!(point.vintage.servable().unwrap_err().code(), "DH-R017");
+    assert!(point.vintage.age().degraded);
+}
+
 #[tokio::test]
 async fn a_writer_reads_its_own_write_in_every_mode() {
     let bench = Bench::new().await;
@@ -17,7 +35,7 @@ async fn a_writer_reads_its_own_write_in_every_mode() {
             Consistency::FullyConsistent,
         ] {
             let point = bench.read(consistency).await.unwrap();
-            assert_eq!((point.token, point.degraded, point.note), (token, false, None));
+            assert_eq!((point.token, point.vintage.age().degraded, point.note), (token, false, None));
         }
     }
 }
@@ -169,13 +187,13 @@ async fn age_is_the_time_since_the_head_was_last_seen() {
     let bench = Bench::new().await;
     bench.read(Consistency::FullyConsistent).await.unwrap();
     bench.clock.pass(Duration::from_secs(4));
-    assert_eq!(bench.newest().await.age, Duration::from_secs(4));
-    assert_eq!(bench.read(Consistency::FullyConsistent).await.unwrap().age, Duration::ZERO);
+    assert_eq!(bench.newest().await.vintage.age().age, Duration::from_secs(4));
+    assert_eq!(bench.read(Consistency::FullyConsistent).await.unwrap().vintage.age().age, Duration::ZERO);
     // Nobody else writes an SQLite file: what was committed is the head at any moment.
     let alone = node(bench.faulty.inner(), &bench.clock, Limits::default(), ForeignTokens::Answer).await;
     alone.read_at(bench.store, &Consistency::MinimizeLatency, None).await.unwrap();
     bench.clock.pass(Duration::from_secs(7));
-    assert_eq!(alone.read_at(bench.store, &Consistency::MinimizeLatency, None).await.unwrap().age, Duration::ZERO);
+    assert_eq!(alone.read_at(bench.store, &Consistency::MinimizeLatency, None).await.unwrap().vintage.age().age, Duration::ZERO);
 }
 
 #[tokio::test]

@@ -195,16 +195,16 @@ async fn policy_says_whether_a_store_that_was_set_aside_is_read() {
     set_aside(&bench).await;
     let stale_serve_max = Limits::default().stale_serve_max;
     let point = bench.newest().await;
-    assert!(point.degraded && point.state.recomputed_digest() == *point.state.digest());
+    assert!(point.vintage.age().degraded && point.state.recomputed_digest() == *point.state.digest());
     for consistency in [Consistency::AtLeastAsFresh(point.token), Consistency::AtExactSnapshot(point.token)] {
-        assert!(bench.read(consistency).await.unwrap().degraded);
+        assert!(bench.read(consistency).await.unwrap().vintage.age().degraded);
     }
     assert_eq!(bench.read(Consistency::FullyConsistent).await.unwrap_err().code(), "DH-D010");
     assert_eq!(bench.try_touch("doc:x#viewer@user:ada").await.unwrap_err().code(), "DH-D010");
     assert_eq!(bench.schema(SCHEMA).await.unwrap_err().code(), "DH-D010");
     assert!(bench.node.status(|_| true).await.stores[0].set_aside.is_some());
     bench.clock.pass(stale_serve_max / 2);
-    assert_eq!(bench.newest().await.age, stale_serve_max / 2);
+    assert_eq!(bench.newest().await.vintage.age().age, stale_serve_max / 2);
     bench.clock.pass(stale_serve_max);
     assert_eq!(bench.read(Consistency::MinimizeLatency).await.unwrap_err().code(), "DH-R017");
 }

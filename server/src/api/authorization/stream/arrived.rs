@@ -16,8 +16,8 @@ use tonic::Status;
 use crate::api::Api;
 use crate::api::authorization::check::{Posed, response};
 use crate::api::authorization::decide::{Asked, Decided, Decider, Question, take_turns};
-use crate::api::deadline::Deadline;
 use crate::api::heavy::HeavyError;
+use crate::api::target::Session;
 use crate::errors::{ApiError, to_rpc_status};
 use crate::limits::INLINE_STEPS;
 use crate::node::token::Token;
@@ -42,9 +42,8 @@ type Answering = Either<Ready<Answer>, BoxFuture<'static, Answer>>;
 struct Member {
     id: u64,
     room: OwnedSemaphorePermit,
-    answered_at: v1::AnsweredAt,
+    session: Session,
     question: Question,
-    deadline: Deadline,
 }
 
 /// Checks that are still to be decided together.
@@ -60,11 +59,18 @@ struct Group {
 
 impl Member {
     fn asked(&self) -> Asked<'_> {
-        Asked { question: &self.question, deadline: &self.deadline }
+        Asked { question: &self.question, deadline: &self.session.deadline }
     }
 
     fn answer(self, decided: Decided) -> Answer {
-        answer(self.id, decided.map(|decision| response(self.answered_at, &decision)), self.room)
+        answer(self.id, self.session.answer(decided), self.room)
+    }
+}
+
+impl Session {
+    fn answer(&self, decided: Decided) -> Result<v1::CheckResponse, ApiError> {
+        let decision = decided?;
+        Ok(response(self.answered_at()?, &decision))
     }
 }
 
@@ -88,17 +94,17 @@ impl Group {
 fn join(groups: &mut Vec<Group>, max_steps: u64, posed: Posed, id: u64, room: OwnedSemaphorePermit) -> Option<Answer> {
     let joined = Group::find(groups, &posed);
     let Posed { session, contextual, item, .. } = posed;
-    let member = |room| Member { id, room, answered_at: session.answered_at(), question: Ok(item), deadline: session.deadline.clone() };
+    let question = Ok(item);
     if let Some(group) = joined {
         group.decider.join(session.point.time);
-        group.members.push(member(room));
+        group.members.push(Member { id, room, session, question });
         return None;
     }
     match Decider::new(&session, contextual, max_steps) {
         Err(wrong) => Some(answer(id, Err(wrong), room)),
         Ok(decider) => {
             let (token, schema_version) = (session.point.token, session.schema_version());
-            groups.push(Group { token, schema_version, decider, members: vec![member(room)] });
+            groups.push(Group { token, schema_version, decider, members: vec![Member { id, room, session, question }] });
             None
         }
     }
@@ -144,11 +150,11 @@ async fn round(api: &Api, open: &mut Vec<Open>) -> Option<Vec<Answering>> {
 
 /// Decides a heavy check with its whole budget.
 async fn finish(api: Api, decider: Arc<Decider>, heavy: Member) -> Answer {
-    let Member { id, room, answered_at, question, deadline } = heavy;
-    let until = deadline.clone();
+    let Member { id, room, session, question } = heavy;
+    let until = session.deadline.clone();
     let work = move || Ok(decider.finish(std::iter::once(Asked { question: &question, deadline: &until })));
-    let decided = api.heavy(&deadline, work).await.and_then(|mut decided| decided.pop().ok_or(HeavyError::Lost)?);
-    answer(id, decided.map(|decision| response(answered_at, &decision)), room)
+    let decided = api.heavy(&session.deadline, work).await.and_then(|mut decided| decided.pop().ok_or(HeavyError::Lost)?);
+    answer(id, session.answer(decided), room)
 }
 
 fn answer(id: u64, checked: Result<v1::CheckResponse, ApiError>, room: OwnedSemaphorePermit) -> Answer {

@@ -74,7 +74,7 @@ async fn a_wrong_stored_digest_takes_no_node_down() {
     let token = write(1).await;
     for node in [&one, &two, &three] {
         let point = read(node, info.id, Consistency::AtLeastAsFresh(token)).await.unwrap();
-        assert_eq!((point.token, point.state.len(), point.degraded), (token, 2, false));
+        assert_eq!((point.token, point.state.len(), point.vintage.age().degraded), (token, 2, false));
         let verified = node.verify_store(&info, false).await.unwrap().unwrap();
         assert!(verified.checks.iter().all(crate::verify::Check::is_clean), "{:?}", verified.checks);
     }

@@ -7,10 +7,11 @@ use dhow_schema::value::Context;
 use tokio::sync::Semaphore;
 
 use super::*;
+use crate::api::deadline::Deadline;
 use crate::api::question::Item;
 use crate::api::target::Session;
-use crate::clock::{Clock, ManualClock};
-use crate::node::ReadPoint;
+use crate::clock::{Clock, ManualClock, SteadyClock};
+use crate::node::{ReadPoint, Vintage};
 
 /// A store with so many versions of a schema.
 fn state(store: u8, versions: u64) -> State {
@@ -29,8 +30,7 @@ fn posed(state: &State, schema: Option<u64>, time: i64, contextual: &[&str]) -> 
     let point = ReadPoint {
         token: Token::new(state.store(), position.revision, &position.chain),
         state: state.clone(),
-        age: Duration::ZERO,
-        degraded: false,
+        vintage: Vintage::of_tests(SteadyClock::new(Arc::clone(&clock), Duration::ZERO)),
         time: Timestamp::from_microseconds(time),
         note: None,
     };
