@@ -55,6 +55,8 @@ pub(crate) struct Carried {
 struct Kept {
     shelf: Shelf,
     marks: Marks,
+    /// Whether what the topic had at the start is read.
+    end_reached: bool,
 }
 
 impl Carried {
@@ -63,7 +65,7 @@ impl Carried {
         Arc::new(Self {
             snapshots,
             clock,
-            kept: Mutex::new(Kept { shelf: Shelf::new(bytes), marks: Marks::default() }),
+            kept: Mutex::new(Kept { shelf: Shelf::new(bytes), marks: Marks::default(), end_reached: false }),
             names: tokio::sync::Mutex::default(),
             caught_up: watch::Sender::new(false),
             wakes: Arc::default(),
@@ -112,12 +114,18 @@ impl Carried {
                 store.iter().for_each(|store| kept.shelf.doubt(*store));
             }
             Followed::Stale { at, .. } => kept.marks.read(*at),
-            Followed::CaughtUp => drop(self.caught_up.send_replace(true)),
+            Followed::CaughtUp => kept.end_reached = true,
             Followed::Trouble(_) => {}
         }
+        let caught_up = kept.end_reached && kept.marks.oldest().is_some();
+        self.caught_up.send_if_modified(|before| {
+            let news = caught_up && !*before;
+            *before |= caught_up;
+            news
+        });
     }
 
-    /// Whether what the topic had at the start is read, now and as that changes.
+    /// Whether what the topic had at the start is read, and it is known how old that is: now and as that changes.
     pub(crate) fn caught_up(&self) -> watch::Receiver<bool> {
         self.caught_up.subscribe()
     }

@@ -6,8 +6,9 @@ use dhow_engine::snapshot::{Snapshot, SnapshotAbout};
 use tokio::time::MissedTickBehavior;
 
 use super::Node;
+use crate::limits::CARRIED_MARGIN;
 use crate::snapshots::{FileName, Place, Snapshots, SnapshotsError, Span, blocking, due, in_log};
-use crate::store::StoreInfo;
+use crate::store::{DatastoreError, StoreInfo};
 
 /// What writes files.
 const PROGRAM: &str = concat!("dhow ", env!("CARGO_PKG_VERSION"));
@@ -33,6 +34,13 @@ impl Node {
         let snapshots = self.snapshots()?;
         let hosted = self.host(info.id).await?;
         hosted.fold().mend().await?;
+        if !self.datastore.is_sole_writer() {
+            // Who boots from it without a database trusts that it has what was written long before it was made.
+            let silent = self.clock.monotonic().saturating_sub(hosted.fold().observed());
+            if silent > CARRIED_MARGIN.duration() / 2 {
+                return Err(DatastoreError::Silent { silent }.into());
+            }
+        }
         let state = hosted.fold().newest()?.state;
         let about =
             SnapshotAbout { time: self.clock.now(), actor: actor.to_owned(), store_name: info.name.clone(), program: PROGRAM.to_owned() };

@@ -334,7 +334,7 @@ fn greeting(options: &ServeOptions, address: SocketAddr) -> Result<String, Datas
     };
     let role = match options.role {
         Role::All => "",
-        Role::Evaluator => "as an evaluator ",
+        Role::Evaluator => ", as an evaluator",
     };
     let access = match &options.access {
         Access::Open => "no keys: whoever reaches it may do everything",
@@ -342,7 +342,7 @@ fn greeting(options: &ServeOptions, address: SocketAddr) -> Result<String, Datas
         Access::Ephemeral => "test mode: a fresh store for each bearer token",
     };
     let encryption = if options.tls.is_some() { "TLS" } else { "no TLS" };
-    Ok(format!("dhow {} listens {role}on {address} ({encryption}; {access}), {data}", env!("CARGO_PKG_VERSION")))
+    Ok(format!("dhow {} listens on {address}{role} ({encryption}; {access}), {data}", env!("CARGO_PKG_VERSION")))
 }
 
 impl RunningServer {
