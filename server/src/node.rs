@@ -44,6 +44,7 @@ use crate::snapshots::Snapshots;
 use crate::store::{CreateStoreError, Datastore, DatastoreError, Head, StoreInfo, StoreKey};
 use directory::Directory;
 pub(crate) use error::ReadError;
+use fold::Terms;
 pub(crate) use follow::Contact;
 use follow::{Pace, Wakes};
 use hosted::{Hosted, Slot};
@@ -311,8 +312,8 @@ impl Node {
         }
         let slot = Arc::clone(&self.slots.entry(store).or_default());
         slot.is_used(round);
-        let policy = self.divergence.on_divergence;
-        let loaded = slot.load(store, &self.datastore, &self.clock, self.window, self.snapshots.as_ref(), policy, &self.closing).await;
+        let terms = Terms { window: self.window, policy: self.divergence.on_divergence };
+        let loaded = slot.load(store, &self.datastore, &self.clock, terms, self.snapshots.as_ref(), &self.closing).await;
         if let Err(DatastoreError::NoStore { .. }) = &loaded {
             // It was removed in the meantime, and nobody will remove its slot.
             self.slots.remove_if(&store, |_, there| Arc::ptr_eq(there, &slot));

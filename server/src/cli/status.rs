@@ -150,7 +150,7 @@ fn status_json(endpoint: &str, status: &v1::StatusResponse) -> Value {
             "staleness_ms": store.staleness.as_ref().map(milliseconds),
             "set_aside": (!store.set_aside.is_empty()).then_some(&store.set_aside),
             "divergence": store.divergence,
-            "scrubbed_at": store.scrubbed_at.as_ref().map(|time| super::wire::time_text(time)),
+            "scrubbed_at": store.scrubbed_at.as_ref().map(super::wire::time_text),
             "newest_snapshot": store.newest_snapshot.as_ref().map(file_json),
         })
     };

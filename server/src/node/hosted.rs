@@ -5,14 +5,12 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use dhow_engine::entry::StoreId;
-use dhow_engine::history::Window;
 use tokio::sync::{OnceCell, watch as signal};
 use tokio::task::JoinHandle;
 
-use super::fold::Fold;
+use super::fold::{Fold, Terms};
 use super::shared_read::SharedRead;
 use crate::clock::SteadyClock;
-use crate::config::OnDivergence;
 use crate::snapshots::Snapshots;
 use crate::store::committer::{Committer, Follower};
 use crate::store::{Datastore, DatastoreError, Head};
@@ -115,9 +113,8 @@ impl Slot {
         store: StoreId,
         datastore: &Arc<dyn Datastore>,
         clock: &SteadyClock,
-        window: Window,
+        terms: Terms,
         snapshots: Option<&Arc<Snapshots>>,
-        policy: OnDivergence,
         closing: &signal::Sender<bool>,
     ) -> Result<Arc<Hosted>, DatastoreError> {
         let (slot, datastore, clock, closing) = (Arc::clone(self), Arc::clone(datastore), clock.clone(), closing.subscribe());
@@ -128,7 +125,7 @@ impl Slot {
                     return Err(error.clone());
                 }
                 slot.before_has_ended().await;
-                let loaded = Fold::load(store, Arc::clone(&datastore), clock, window, snapshots.as_ref(), policy).await;
+                let loaded = Fold::load(store, Arc::clone(&datastore), clock, terms, snapshots.as_ref()).await;
                 if let Err(error @ DatastoreError::SetAside { .. }) = &loaded {
                     // Two loads at once cannot be: the cell lets one in.
                     let _ = slot.set_aside.set(error.clone());
