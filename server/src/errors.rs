@@ -298,7 +298,7 @@ fn told_repair(error: &RepairError) -> Told {
     match error {
         RepairError::NoSource | RepairError::Unreadable { .. } => told(Code::FailedPrecondition),
         RepairError::Log { .. } | RepairError::Apart { .. } => told(Code::DataLoss),
-        RepairError::Busy => told(Code::Aborted).retry(LATER),
+        RepairError::Busy => told(Code::Unavailable).retry(LATER),
         RepairError::Datastore(error) => told_datastore(error),
     }
 }

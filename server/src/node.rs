@@ -46,9 +46,10 @@ use crate::snapshots::Snapshots;
 use crate::store::{CreateStoreError, Datastore, DatastoreError, Head, StoreInfo, StoreKey};
 use directory::Directory;
 pub(crate) use error::ReadError;
+use fold::Terms;
 pub(crate) use follow::Contact;
 use follow::{Pace, Wakes};
-use hosted::{Hosted, Loading, Slot};
+use hosted::{Hosted, Slot};
 use token::Token;
 pub(crate) use vintage::{Age, Vintage};
 pub(crate) use watch::Watched;
@@ -334,8 +335,8 @@ impl Node {
         }
         let slot = Arc::clone(&self.slots.entry(store).or_default());
         slot.is_used(round);
-        let loading = Loading { window: self.window, snapshots: self.snapshots.as_ref(), policy: self.divergence.on_divergence };
-        let loaded = slot.load(store, &self.datastore, &self.clock, loading, &self.closing).await;
+        let terms = Terms { window: self.window, policy: self.divergence.on_divergence };
+        let loaded = slot.load(store, &self.datastore, &self.clock, terms, self.snapshots.as_ref(), &self.closing).await;
         if let Err(DatastoreError::NoStore { .. }) = &loaded {
             // It was removed in the meantime, and nobody will remove its slot.
             self.slots.remove_if(&store, |_, there| Arc::ptr_eq(there, &slot));

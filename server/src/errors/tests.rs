@@ -116,7 +116,7 @@ fn repairs() -> Vec<Row<RepairError>> {
         (RepairError::Log { revision: 1, problem: "p".into() }, Code::DataLoss, "DH-V002", None),
         (RepairError::Unreadable { problem: "p".into() }, Code::FailedPrecondition, "DH-V003", None),
         (RepairError::Apart { head: 1, log: 2 }, Code::DataLoss, "DH-V004", None),
-        (RepairError::Busy, Code::Aborted, "DH-V005", None),
+        (RepairError::Busy, Code::Unavailable, "DH-V005", None),
         (RepairError::Datastore(DatastoreError::Closed), Code::Unavailable, "DH-D011", None),
     ]
 }

@@ -62,6 +62,15 @@ pub(super) struct Fold {
     was_wrong: AtomicBool,
 }
 
+/// What a fold keeps, and what is left of it if it diverges.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms {
+    /// How much of the history is read exactly.
+    pub(super) window: Window,
+    /// What is left of the store if it is set aside.
+    pub(super) policy: OnDivergence,
+}
+
 /// The fold's one turn to catch up beside everything else, given back when it is dropped.
 #[derive(Debug)]
 pub(super) struct CatchingUp(Arc<Fold>);
@@ -153,9 +162,8 @@ impl Fold {
         store: StoreId,
         datastore: Arc<dyn Datastore>,
         clock: SteadyClock,
-        window: Window,
+        Terms { window, policy }: Terms,
         snapshots: Option<&Arc<Snapshots>>,
-        policy: OnDivergence,
     ) -> Result<Self, DatastoreError> {
         let observed = clock.monotonic().saturating_sub(age(&*datastore));
         let booted = match (datastore.carried(), snapshots) {

@@ -5,14 +5,12 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use dhow_engine::entry::StoreId;
-use dhow_engine::history::Window;
 use tokio::sync::{OnceCell, watch as signal};
 use tokio::task::JoinHandle;
 
-use super::fold::Fold;
+use super::fold::{Fold, Terms};
 use super::shared_read::SharedRead;
 use crate::clock::SteadyClock;
-use crate::config::OnDivergence;
 use crate::snapshots::Snapshots;
 use crate::store::committer::{Committer, Follower};
 use crate::store::{Datastore, DatastoreError, Head};
@@ -30,17 +28,6 @@ pub(super) struct Slot {
     /// Guards the committer of the store as it was in memory before: it may still do what waited, which a fold that is loaded meanwhile
     /// would not be told of.
     before: std::sync::Mutex<Option<JoinHandle<()>>>,
-}
-
-/// How stores are loaded.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Loading<'n> {
-    /// Which revisions stay in memory.
-    pub(super) window: Window,
-    /// Where files to boot from are.
-    pub(super) snapshots: Option<&'n Arc<Snapshots>>,
-    /// What becomes of a store that is set aside.
-    pub(super) policy: OnDivergence,
 }
 
 /// A store that was loaded.
@@ -126,11 +113,11 @@ impl Slot {
         store: StoreId,
         datastore: &Arc<dyn Datastore>,
         clock: &SteadyClock,
-        loading: Loading<'_>,
+        terms: Terms,
+        snapshots: Option<&Arc<Snapshots>>,
         closing: &signal::Sender<bool>,
     ) -> Result<Arc<Hosted>, DatastoreError> {
         let (slot, datastore, clock, closing) = (Arc::clone(self), Arc::clone(datastore), clock.clone(), closing.subscribe());
-        let Loading { window, snapshots, policy } = loading;
         let snapshots = snapshots.cloned();
         let loading = tokio::spawn(async move {
             let load = || async {
@@ -138,7 +125,7 @@ impl Slot {
                     return Err(error.clone());
                 }
                 slot.before_has_ended().await;
-                let loaded = Fold::load(store, Arc::clone(&datastore), clock, window, snapshots.as_ref(), policy).await;
+                let loaded = Fold::load(store, Arc::clone(&datastore), clock, terms, snapshots.as_ref()).await;
                 if let Err(error @ DatastoreError::SetAside { .. }) = &loaded {
                     // Two loads at once cannot be: the cell lets one in.
                     let _ = slot.set_aside.set(error.clone());
