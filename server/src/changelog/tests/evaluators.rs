@@ -89,6 +89,10 @@ async fn newest(node: &Node, store: &StoreInfo) -> Result<ReadPoint, ReadError> 
 /// Waits until an answer is not degraded: marks arrive.
 async fn until_fresh(node: &Node, store: &StoreInfo) -> ReadPoint {
     let fresh = async {
+        // As whoever names it does: until then, this node has not heard of it.
+        while node.resolve(&store.name).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         loop {
             match newest(node, store).await {
                 Ok(point) if !point.vintage.age().degraded => return point,
